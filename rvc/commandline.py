@@ -1,0 +1,41 @@
+"""Command lines built from settings classes."""
+from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, Namespace
+from typing import Any
+
+from rvc.settings import Leaf, Settings, build, leaves
+
+
+def add_options(parser: ArgumentParser, cls: type[Settings]) -> None:
+    """Give the parser one flag for each option; groups of settings become groups of flags.
+
+    A flag is the option's own name: `pitch.transpose` is `--transpose`, so names are unique in a class.
+    """
+    groups: dict[str, Any] = {}
+    for leaf in leaves(cls):
+        group, _, name = leaf.name.rpartition(".")
+        place = parser if not group else groups.setdefault(group, parser.add_argument_group(group))
+        place.add_argument("--" + name.replace("_", "-"), dest=leaf.name, default=SUPPRESS, **_shape(leaf))
+
+
+def given(cls: type[Settings], arguments: Namespace) -> dict[str, Any]:
+    """Dotted name → text of those options alone that were written on the command line."""
+    return {leaf.name: vars(arguments)[leaf.name] for leaf in leaves(cls) if leaf.name in vars(arguments)}
+
+
+def settings_from(cls: type[Settings], arguments: Namespace) -> Any:
+    """The settings that the command line asks for.  Raises `SettingsError` for a value out of range."""
+    return build(cls, given(cls, arguments))
+
+
+def _shape(leaf: Leaf) -> dict[str, Any]:
+    help = leaf.option.help.replace("%", "%%")
+    if leaf.kind is bool:
+        default = "on" if leaf.default else "off"
+        return {"action": BooleanOptionalAction, "help": f"{help} (default: {default})"}
+    about = leaf.option
+    where = f", {about.low:g} to {about.high:g}" if None not in (about.low, about.high) else ""
+    default = "" if leaf.default is None else f"default: {leaf.default}"
+    facts = f"{default}{where}".strip(", ")
+    unit = f" {about.unit}" if about.unit else ""
+    metavar = "{" + ",".join(about.choices) + "}" if about.choices else leaf.name.rpartition(".")[2].upper()
+    return {"help": f"{help} ({facts}{unit})" if facts else help, "metavar": metavar}

@@ -1,0 +1,26 @@
+"""The commands of `python -m rvc`, one file each; the only part of the library that prints."""
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rvc.registry import Entry, Registry
+from rvc.settings import Settings
+
+
+def _none(parser: ArgumentParser) -> None:
+    """A command without positional arguments."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """settings: its options; positionals: adds what stands without a flag; run: does it and returns the exit status."""
+
+    settings: type[Settings]
+    run: Callable[[Namespace], int]
+    positionals: Callable[[ArgumentParser], None] = _none
+
+
+COMMANDS = Registry("command", {
+    "inspect": Entry("rvc.commands.inspect:COMMAND", "say what a voice file, checkpoint or index is"),
+    "doctor": Entry("rvc.commands.doctor:COMMAND", "check this machine, and say how to mend what is missing"),
+})

@@ -1,0 +1,1 @@
+"""Who says it: from content and melody to sound."""

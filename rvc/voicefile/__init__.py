@@ -1,0 +1,1 @@
+"""The community's file formats, read without executing anything."""

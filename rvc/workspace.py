@@ -1,0 +1,126 @@
+"""Where files live: one root, and every path named under it.
+
+The only module that joins paths of the program's own; the others are handed a `Workspace` or a `VoiceFolder`.
+"""
+import os
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from rvc.errors import WorkspaceError
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+VARIABLE = "VOICEWRIGHT_WORKSPACE"
+LONGEST_NAME = 100  # characters
+RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What comes with the program and is only read."""
+
+    root: Path = CHECKOUT
+
+    @property
+    def assets(self) -> Path:
+        return self.root / "assets"
+
+    @property
+    def configs(self) -> Path:
+        return self.root / "configs"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What the program writes.  Nothing is created before it is needed."""
+
+    root: Path
+
+    @property
+    def voices(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def pretrained(self) -> Path:
+        return self.root / "pretrained"
+
+    @property
+    def datasets(self) -> Path:
+        return self.root / "datasets"
+
+    @property
+    def preferences(self) -> Path:
+        return self.root / "configs" / "local"
+
+    @property
+    def cache(self) -> Path:
+        return self.root / "cache"
+
+    def voice(self, name: str) -> "VoiceFolder":
+        """The folder of one voice.  Raises `WorkspaceError` for a name that cannot be a folder."""
+        return VoiceFolder(self.voices / folder_name(name))
+
+
+@dataclass(frozen=True)
+class VoiceFolder:
+    """Everything that one voice owns."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def card(self) -> Path:
+        return self.path / "voice.json"
+
+    @property
+    def voice_file(self) -> Path:
+        return self.path / f"{self.name}.pth"
+
+    @property
+    def index_file(self) -> Path:
+        return self.path / f"{self.name}.index"
+
+
+def find_workspace(asked: Path | None = None) -> Workspace:
+    """The folder asked for, else $VOICEWRIGHT_WORKSPACE, else the checkout if it can be written, else the user's own.
+
+    Raises `WorkspaceError` when a folder that was asked for cannot be written.
+    """
+    wanted = asked or (Path(os.environ[VARIABLE]) if os.environ.get(VARIABLE) else None)
+    if wanted is None:
+        return Workspace(CHECKOUT if writable(CHECKOUT) else user_folder())
+    root = wanted.expanduser().absolute()
+    if not writable(root):
+        raise WorkspaceError(f"The workspace {root} cannot be written; choose another folder with --workspace.")
+    return Workspace(root)
+
+
+def user_folder() -> Path:
+    """The operating system's place for a user's data of this program."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("voicewright", appauthor=False))
+
+
+def writable(folder: Path) -> bool:
+    """Whether files can be made in the folder, or in the nearest one above it that exists."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK)
+
+
+def folder_name(name: str) -> str:
+    """A voice's name as a folder's name, composed (NFC).  Raises `WorkspaceError` when it cannot be one anywhere."""
+    composed = unicodedata.normalize("NFC", name)
+    hidden = any(unicodedata.category(letter) in ("Cc", "Cf", "Cs") for letter in composed)
+    if not composed or composed != composed.strip(" .") or hidden or set(composed) & set('/\\:*?"<>|'):
+        raise WorkspaceError(f"{name!r} cannot be a voice's name: use letters, digits, spaces, - and _ "
+                             "(no / \\ : * ? \" < > |, and no dot or space at either end).")
+    if composed.split(".")[0].lower() in RESERVED or composed.startswith("_"):
+        raise WorkspaceError(f"{name!r} is reserved; put another letter before it.")
+    if len(composed) > LONGEST_NAME:
+        raise WorkspaceError(f"A voice's name has at most {LONGEST_NAME} letters; this one has {len(composed)}.")
+    return composed

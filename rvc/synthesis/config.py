@@ -74,8 +74,8 @@ class VitsConfig:
         rates, kernels = self.upsample_rates, self.upsample_kernel_sizes
         _demand(1 <= len(rates) <= 6 and len(kernels) == len(rates), "upsampling lists do not fit each other")
         _demand(all(1 <= rate <= 64 for rate in rates), "an upsampling rate is outside 1 to 64")
-        _demand(all(u <= k <= 4 * u + 64 and (k - u) % 2 == 0 for u, k in zip(rates, kernels)),
-                "an upsampling kernel does not fit its rate")
+        _demand(all(k == 2 * u if u % 2 else u <= k <= 4 * u + 64 and k % 2 == 0 for u, k in zip(rates, kernels)),
+                "an upsampling kernel does not fit its rate")  # else a stage would not give exactly u samples for one
         _demand(self.hop * FRAME_RATE == self.sample_rate,
                 f"the upsampling rates multiply to {self.hop} samples a frame, which at 100 frames a second is not "
                 f"{self.sample_rate} Hz")

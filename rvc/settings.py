@@ -227,7 +227,7 @@ class DoctorSettings(Settings):
 class AppSettings(Settings):
     """`python app.py`"""
 
-    port: int = option(6969, "Port", "Where the page is served; the next free port is taken, and said, when it is busy.",
+    port: int = option(6969, "Port", "Where the page is served; when it is busy the next free one is taken.",
                        low=1, high=65535)
     open: bool = option(False, "Open", "Open the page in the browser.")
     workspace: Path | None = option(None, "Workspace", "Folder for voices, weights and results.")

@@ -44,7 +44,7 @@ def choose(asked: str = "auto") -> Choice:
         raise DeviceError(f"{asked!r} is no device: choose auto, cpu, cuda, cuda:0, cuda:1 … or mps.")
     device = torch.device(asked)
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("mps was asked for, but this machine has no Apple GPU that PyTorch can use: choose auto or cpu.")
+        raise DeviceError("mps was asked for, but there is no Apple GPU that PyTorch can use: choose auto or cpu.")
     if device.type == "cuda":
         _check_cuda(device.index or 0)
     return Choice(device, f"{asked} was asked for")
@@ -82,7 +82,10 @@ def _architecture(index: int) -> str:
 
 
 def architectures() -> list[str]:
-    """What this build carries code for, such as "sm_75", "compute_120" (compiled on the spot) or "gfx1100"."""
+    """What this build carries code for, such as "sm_75", "compute_120" (compiled on the spot) or "gfx1100".
+
+    Empty when PyTorch sees no GPU: it does not say then.
+    """
     return torch.cuda.get_arch_list()
 
 
@@ -107,12 +110,7 @@ def advice(gpu: Gpu, built: Iterable[str]) -> str | None:
     """None when the build runs on the GPU, else one sentence with the remedy."""
     if has_code_for(gpu.architecture, built):
         return None
-    problem = f"The {gpu.name} ({gpu.architecture}) is not used, because this build of PyTorch has no code for it"
-    capability = _capability(gpu.architecture)
-    if capability and capability < OLDEST:
-        return f"{problem}, nor has any build of this version."
-    backend = "cu126" if capability and capability < OLD else "auto"
-    return f"{problem}; to change that: {INSTALL} --torch-backend={backend}"
+    return _unused(gpu, "this build of PyTorch has no code for it")
 
 
 def gpu_advice() -> str | None:
@@ -124,30 +122,36 @@ def gpu_advice() -> str | None:
     present = gpus_of_driver()
     if not present:
         return None
-    if not torch.version.cuda:
-        return advice(present[0], [])
-    return advice(present[0], architectures()) or (
-        f"The {present[0].name} is not used, because its driver is too old for CUDA {torch.version.cuda}: "
-        f"update the driver, or run {INSTALL} --torch-backend=auto")
+    cuda = torch.version.cuda
+    reason = f"its driver may be too old for CUDA {cuda}" if cuda else "this build of PyTorch knows no CUDA"
+    return _unused(present[0], reason)
+
+
+def _unused(gpu: Gpu, reason: str) -> str:
+    problem = f"The {gpu.name} ({gpu.architecture}) is not used, because {reason}"
+    capability = _capability(gpu.architecture)
+    if capability and capability < OLDEST:
+        return f"{problem}; no build of this version can use it."
+    backend = "cu126" if capability and capability < OLD else "auto"
+    return f"{problem}; to change that: {INSTALL} --torch-backend={backend}"
 
 
 def gpus_of_driver() -> list[Gpu]:
     """The NVIDIA GPUs that the driver's own tool lists; none when there is no driver."""
     ask = ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
     try:
-        told = subprocess.run(ask, capture_output=True, encoding="utf-8", errors="replace", timeout=15, check=True).stdout
+        done = subprocess.run(ask, capture_output=True, encoding="utf-8", errors="replace", timeout=15, check=True)
     except (OSError, subprocess.SubprocessError):
         return []
-    rows = [line.rpartition(", ") for line in told.splitlines()]
+    rows = [line.rpartition(", ") for line in done.stdout.splitlines()]
     return [Gpu(name, "sm_" + capability.replace(".", "")) for name, _, capability in rows if name]
 
 
 def torch_build() -> str:
     """One line: version, what it was built for, and the architectures."""
-    built = architectures() if torch.cuda.is_available() or torch.version.cuda else []
-    target = f"CUDA {torch.version.cuda}" if torch.version.cuda else f"ROCm {torch.version.hip}" if torch.version.hip else ""
-    facts = ", ".join([target or "no CUDA", *built])
-    return f"PyTorch {torch.__version__} ({facts})"
+    cuda, rocm = torch.version.cuda, torch.version.hip
+    target = f"CUDA {cuda}" if cuda else f"ROCm {rocm}" if rocm else "no CUDA"
+    return f"PyTorch {torch.__version__} ({', '.join([target, *architectures()])})"
 
 
 def probe(device: torch.device) -> float:
@@ -160,7 +164,8 @@ def probe(device: torch.device) -> float:
         got = _step(signal.to(device), kernel.to(device)).double().cpu()
     except RuntimeError as problem:
         first = str(problem).partition("\n")[0]
-        raise DeviceError(f"{device} cannot compute ({first}); choose the device cpu, or update the driver.") from problem
+        remedy = "choose the device cpu, or update the driver"
+        raise DeviceError(f"{device} cannot compute ({first}); {remedy}.") from problem
     seconds = time.perf_counter() - began
     wanted = _step(signal.double(), kernel.double())
     if not (got - wanted).abs().max() <= PROBE_ERROR * wanted.abs().max():

@@ -3,6 +3,7 @@
 Called by run-install.sh and run-install.bat, so that every system does the same. Needs only Python's own library.
 What is installed is noted in .venv; a second run finds the note and needs neither network nor time.
 """
+# ruff: noqa: T201 (it speaks to a terminal)
 import argparse
 import hashlib
 import json
@@ -24,7 +25,7 @@ DISK_GB = 7.0  # torch with its CUDA libraries takes 5.5
 SILENCE = 60.0  # seconds without a sign of life, after which a download counts as dead
 A_SIGN = 1 << 20  # bytes by which the free space must move to be one
 TOLD = ("Resolved", "Downloading", "Prepared", "Installed", "Building", "Collecting")  # of uv's lines, those to repeat
-NO_NETWORK = ("dns error", "error sending request", "failed to fetch", "timed out", "temporary failure", "newconnection",
+NO_NETWORK = ("dns error", "error sending request", "failed to fetch", "timed out", "temporary failure",
               "failed to establish", "network is unreachable", "connection refused", "connection reset")
 
 
@@ -44,14 +45,19 @@ class Machine:
 
 def check_machine(machine: Machine) -> None:
     """Raises `Refused` on a Python or a computer for which PyTorch 2.11 has no build."""
-    first, last = (".".join(map(str, version)) for version in PYTHONS)
-    if not PYTHONS[0] <= machine.python <= PYTHONS[1]:
-        raise Refused(f"Voicewright needs Python {first} to {last}, and this is {'.'.join(map(str, machine.python))}.")
+    first, last = PYTHONS
+    if not first <= machine.python <= last:
+        raise Refused(f"Voicewright needs Python {_dotted(first)} to {_dotted(last)}, "
+                      f"and this is {_dotted(machine.python)}.")
     if machine.bits != 64:
         raise Refused("This Python is a 32-bit build; install the 64-bit one.")
     if machine.system == "Darwin" and machine.processor == "x86_64":
         raise Refused("PyTorch 2.11 has no build for Intel Macs, so Voicewright cannot run on one "
                       "(on an Apple-silicon Mac: install the arm64 build of Python).")
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return "{}.{}".format(*version)
 
 
 def check_disk(free_bytes: int, where: Path, needed_gb: float = DISK_GB) -> None:
@@ -133,7 +139,8 @@ class Environment:
     def ask(self, code: str, **options) -> str | None:
         """What the environment's Python prints, or None when it cannot say."""
         try:
-            done = subprocess.run([self.python, "-X", "utf8", "-c", code], capture_output=True, encoding="utf-8", **options)
+            done = subprocess.run([self.python, "-X", "utf8", "-c", code], capture_output=True, encoding="utf-8",
+                                  **options)
         except OSError:
             return None
         return done.stdout.strip() if done.returncode == 0 else None
@@ -164,13 +171,14 @@ class Environment:
         new.replace(self.note)
 
     def make(self, with_pip: bool) -> None:
-        """Create the folder with Python's own venv, unless one is there whose Python runs (the scripts try it first)."""
-        if self.version() == "%d.%d" % sys.version_info[:2]:
+        """Create the folder with Python's own venv, unless its Python runs: the scripts try that first."""
+        if self.version() == _dotted(sys.version_info[:2]):
             return
         print(f"Making {self.folder} with Python {platform.python_version()}", flush=True)
         made = run([sys.executable, "-m", "venv", "--clear", *([] if with_pip else ["--without-pip"]), self.folder])
         if made.status != 0:
-            raise Refused(f"{self.folder} cannot be made: {made.reason} (on Debian and Ubuntu: apt install python3-venv).")
+            raise Refused(f"{self.folder} cannot be made: {made.reason} "
+                          "(on Debian and Ubuntu: apt install python3-venv).")
 
     def uv(self) -> Path:
         """The uv on the search path, else the one in this environment, which is put there if need be."""
@@ -209,7 +217,7 @@ class Installer:
             return
         if backend:
             raise Refused(f"PyTorch for {backend} cannot be installed: {fitting.reason}")
-        print(f"The build chosen for this machine cannot be had ({fitting.reason}); taking the ordinary one.", flush=True)
+        print(f"  The build for this machine cannot be had ({fitting.reason}): taking the ordinary one.", flush=True)
         self._need(self.install(*pins), "PyTorch")
 
     def requirements(self, file: Path) -> None:
@@ -286,7 +294,8 @@ def main(arguments: list[str]) -> int:
     """0 when everything is installed, 1 when it cannot be."""
     parser = argparse.ArgumentParser(prog="run-install", description="Sets up Voicewright; safe to run again.")
     parser.add_argument("--tests", action="store_true", help="also what the tests need")
-    parser.add_argument("--torch-backend", metavar="NAME", help="install this build of PyTorch: cpu, cu126, cu128, cu130 …")
+    parser.add_argument("--torch-backend", metavar="NAME",
+                        help="install this build of PyTorch: cpu, cu126, cu128, cu130 …")
     asked = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a path may hold letters that the console cannot show

@@ -1,0 +1,1 @@
+"""How a voice is learned: prepare recordings, then play the generator against its judges."""

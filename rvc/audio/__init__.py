@@ -1,0 +1,1 @@
+"""Sound in, sound out: files, resampling, filters, loudness, slicing, spectrograms.  No models."""

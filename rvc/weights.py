@@ -11,6 +11,7 @@ from types import MappingProxyType
 HUB = "https://huggingface.co"
 RVC, RVC_REVISION = "lj1995/VoiceConversionWebUI", "e6d0c1a17da07c33557852f9dfa2bd44cc75737d"
 APPLIO = "IAHispano/Applio"
+SUFFIXES = {".pt", ".pth", ".bin", ".safetensors"}  # of a file of weights
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ def paths(pretrained: Path, id: str) -> list[Path]:
     return [pretrained / id / file.name for file in WEIGHTS[id].files]
 
 
-def present(pretrained: Path, id: str) -> bool:
-    """Whether every file of a weight is there."""
-    return all(path.is_file() for path in paths(pretrained, id))
+def usable(pretrained: Path, id: str) -> bool:
+    """Whether the folder of a weight holds one, be it the published file or a person's own."""
+    return any(path.suffix in SUFFIXES for path in (pretrained / id).glob("*"))
 
 
 def _rvc(purpose: str, *files: WeightFile) -> Weight:
@@ -61,7 +62,7 @@ def _applio(purpose: str, *files: WeightFile) -> Weight:
 
 def _encoder(name: str) -> Weight:
     folder = f"Resources/embedders/{name}"
-    return _applio(f"voices trained with the content encoder {name.replace('_', '-')}",
+    return _applio(f"voices trained with another content encoder than ContentVec: {name}",
                    WeightFile(f"{folder}/pytorch_model.bin"), WeightFile(f"{folder}/config.json"))
 
 
@@ -69,9 +70,9 @@ def _pretrained() -> Iterator[tuple[str, Weight]]:
     """A generator and its discriminator for each version, pitch use and sample rate."""
     for (version, f0, khz), (g, d) in _HASHES.items():
         folder = "pretrained_v2" if version == 2 else "pretrained"
-        prefix, suffix = ("f0", "") if f0 else ("", "_without_pitch")
-        yield f"rvc_v{version}_{khz}k{suffix}", _rvc(
-            f"training RVC v{version} voices at {khz} kHz{suffix.replace('_', ' ')}",
+        prefix, suffix = ("f0", "") if f0 else ("", "-without-pitch")
+        yield f"rvc-v{version}-{khz}k{suffix}", _rvc(
+            f"training RVC v{version} voices at {khz} kHz{suffix.replace('-', ' ')}",
             WeightFile(f"{folder}/{prefix}G{khz}k.pth", g), WeightFile(f"{folder}/{prefix}D{khz}k.pth", d))
 
 
@@ -117,11 +118,11 @@ WEIGHTS: Mapping[str, Weight] = MappingProxyType({
         WeightFile("Resources/predictors/fcpe.pt")),
     "spin": _encoder("spin"),
     "spin-v2": _encoder("spin-v2"),
-    "chinese_hubert_base": _encoder("chinese_hubert_base"),
-    "japanese_hubert_base": _encoder("japanese_hubert_base"),
-    "korean_hubert_base": _encoder("korean_hubert_base"),
+    "chinese-hubert-base": _encoder("chinese_hubert_base"),
+    "japanese-hubert-base": _encoder("japanese_hubert_base"),
+    "korean-hubert-base": _encoder("korean_hubert_base"),
     **dict(_pretrained()),
-    **{f"refinegan_{khz}k": _applio(
+    **{f"refinegan-{khz}k": _applio(
         f"training RefineGAN voices at {khz} kHz",
         WeightFile(f"Resources/refinegan/f0G{khz}k.pth"), WeightFile(f"Resources/refinegan/f0D{khz}k.pth"))
        for khz in (24, 32)},

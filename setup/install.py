@@ -203,7 +203,12 @@ class Installer:
         """uv pip install …; uv itself gives up on a connection that is silent for as long as we would."""
         patience = {**os.environ, "UV_HTTP_TIMEOUT": os.environ.get("UV_HTTP_TIMEOUT", f"{SILENCE:.0f}")}
         return run([self.uv, "pip", "install", "--python", self.environment.python, *what], silence=silence,
-                   life=lambda: shutil.disk_usage(self.environment.folder).free, environment=patience)
+                   life=self._free_bytes, environment=patience)
+
+    def _free_bytes(self) -> int:
+        """On the disks of the environment and of uv's cache: a download that is alive fills them."""
+        places = {self.environment.folder, Path.home()}
+        return sum(shutil.disk_usage(place).free for place in places if place.exists())
 
     def torch(self, pins: list[str], backend: str | None) -> None:
         """torch and torchaudio, alone: the build for this machine, else the ordinary one.
@@ -228,9 +233,10 @@ class Installer:
     def extra(self, file: Path) -> None:
         """What may fail."""
         print(f"Installing {file.name} (optional)", flush=True)
-        if self.install("-r", file).status != 0:
-            print(f"  {file.name} could not be installed here, and is not needed: "
-                  "only the pitch methods dio and harvest are missing.", flush=True)
+        outcome = self.install("-r", file)
+        if outcome.status != 0:
+            print(f"  {file.name} cannot be installed here ({outcome.reason}); without it only the pitch methods "
+                  "dio and harvest are missing.", flush=True)
 
     def _need(self, outcome: Outcome, what: str) -> None:
         if outcome.status != 0:
@@ -254,11 +260,14 @@ def missing(root: Path, noted: dict[str, str], tests: bool) -> list[str]:
     return [name for name in wanted if noted.get(name) != digest(root / name)]
 
 
-def set_up(root: Path, *, tests: bool, backend: str | None) -> None:
-    """Make .venv hold what the requirement files ask for.  Raises `Refused`."""
+def set_up(root: Path, *, tests: bool, again: bool, backend: str | None) -> None:
+    """Make .venv hold what the requirement files ask for.  Raises `Refused`.
+
+    again: look at every package, whatever the note says; backend: the build of PyTorch that a person asked for.
+    """
     check_machine(Machine())
     environment = Environment(root / ".venv")
-    noted = environment.noted()
+    noted = {} if again else environment.noted()
     todo = missing(root, noted, tests)
     if not todo and not backend:
         return
@@ -294,13 +303,14 @@ def main(arguments: list[str]) -> int:
     """0 when everything is installed, 1 when it cannot be."""
     parser = argparse.ArgumentParser(prog="run-install", description="Sets up Voicewright; safe to run again.")
     parser.add_argument("--tests", action="store_true", help="also what the tests need")
+    parser.add_argument("--again", action="store_true", help="look at every package, even if all was installed before")
     parser.add_argument("--torch-backend", metavar="NAME",
                         help="install this build of PyTorch: cpu, cu126, cu128, cu130 …")
     asked = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a path may hold letters that the console cannot show
     try:
-        set_up(ROOT, tests=asked.tests, backend=asked.torch_backend)
+        set_up(ROOT, tests=asked.tests, again=asked.again, backend=asked.torch_backend)
     except Refused as problem:
         print(problem, file=sys.stderr)
         return 1

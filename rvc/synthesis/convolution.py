@@ -62,13 +62,13 @@ def kernel(layer: nn.Module) -> Tensor:
     return layer.weight
 
 
-def fold(network: nn.Module) -> None:
-    """Multiply every length and direction out, in place, for rendering.  The network can then no longer be trained."""
+def fold(network: nn.Module, *, trainable: bool = False) -> None:
+    """Multiply every length and direction out, in place: one plain weight a layer."""
     for layer in network.modules():
         if "weight_v" in layer._parameters:
             weight = kernel(layer).detach()
             del layer.weight_g, layer.weight_v
-            layer.weight = nn.Parameter(weight, requires_grad=False)
+            layer.weight = nn.Parameter(weight, requires_grad=trainable)
 
 
 def _prepare(layer: nn.Module, normed: bool, std: float | None) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
-from rvc.synthesis.convolution import Conv1d, Conv2d
+from rvc.synthesis.convolution import Conv1d, Conv2d, fold
 from rvc.synthesis.memory import Recomputing
 
 SLOPE = 0.1
@@ -93,14 +94,19 @@ class ResolutionJudge(Judge):
 class Discriminator(nn.Module):
     """All judges of one version: "v1" and "v2" are those of RVC, "v3" goes with RefineGAN.
 
-    Raises KeyError for any other version.
+    spectral: spectral normalisation (Miyato et al., 2018) in place of weight normalisation; configs of the family
+    name it, no published voice has used it.  Raises KeyError for any other version.
     """
 
-    def __init__(self, version: str):
+    def __init__(self, version: str, *, spectral: bool = False):
         super().__init__()
         periods, resolutions = VERSIONS[version]
         self.discriminators = nn.ModuleList((
             ScaleJudge(), *(PeriodJudge(period) for period in periods), *(ResolutionJudge(*r) for r in resolutions)))
+        if spectral:
+            fold(self, trainable=True)
+            for conv in [part for part in self.modules() if isinstance(part, (Conv1d, Conv2d))]:
+                spectral_norm(conv)
 
     def forward(self, audio: Tensor) -> list[Judgement]:
         """audio: (B, 1, N), in −1…1."""
@@ -115,10 +121,11 @@ VERSIONS: dict[str, tuple[Sequence[int], Sequence[tuple[int, int, int]]]] = {
 }
 
 
-def shapes(version: str) -> dict[str, tuple[int, ...]]:
+def shapes(version: str, *, spectral: bool = False) -> dict[str, tuple[int, ...]]:
     """Key → shape, in the order and the spelling of the files."""
     with torch.device("meta"):
-        return {key: tuple(value.shape) for key, value in Discriminator(version).state_dict().items()}
+        network = Discriminator(version, spectral=spectral)
+    return {key: tuple(value.shape) for key, value in network.state_dict().items()}
 
 
 def _conv1(channels: int, out_channels: int, kernel_size: int, **kwargs) -> Conv1d:

@@ -1,4 +1,4 @@
-"""What the generator and its judges are told they did wrong (Mao et al., 2017; Larsen et al., 2016; Kim et al., 2021)."""
+"""What the generator and its judges are told they did wrong (Mao et al., 2017; Larsen et al., 2016)."""
 from collections.abc import Sequence
 
 import torch

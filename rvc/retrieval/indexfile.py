@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rvc.errors import VoiceFileError
+from rvc.files import replace_atomically
 from rvc.retrieval.faiss_index import FaissIndex, check_width
 
 LARGEST_NOTE = 4096  # bytes
@@ -22,15 +23,13 @@ def note_of(path: Path) -> Path:
 
 
 def save_index(index: FaissIndex, path: Path, *, encoder: str) -> None:
-    """Write the index and its note; a stop halfway leaves the old ones as they were."""
+    """Write the index and its note; after a crash each is the old one or the new one."""
     digest = sha256()
-
-    def write(file: BinaryIO) -> None:
+    with replace_atomically(path) as part, part.open("wb") as file:
         index.write(_Both(file, digest.update))
-
-    _replace(path, write)
     note = {"encoder": encoder, "width": index.width, "vectors": len(index), "sha256": digest.hexdigest()}
-    _replace(note_of(path), lambda file: file.write(json.dumps(note, indent=1).encode()))
+    with replace_atomically(note_of(path)) as part:
+        part.write_text(json.dumps(note, indent=1), encoding="utf-8")
 
 
 def load_index(path: Path, *, width: int, encoder: str | None = None) -> FaissIndex:
@@ -69,14 +68,6 @@ def _read_note(path: Path) -> dict[str, str]:
         return {key: str(note[key]) for key in ("encoder", "sha256")}
     except (ValueError, TypeError, KeyError, RecursionError):
         raise VoiceFileError(f"{path.name} is not the note of an index; delete it.") from None
-
-
-def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write beside the file, then take its place in one step."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        write(file)
-    part.replace(path)
 
 
 class _Both:

@@ -1,0 +1,8 @@
+"""The face of the program: Gradio alone, no machine learning.
+
+A tab is a module with a TITLE and a `build(workspace)` that lays it out.
+"""
+from tabs import voices
+
+TABS = (voices,)
+"""In the order of the page."""

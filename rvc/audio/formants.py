@@ -17,9 +17,9 @@ BINS = np.arange(FRAME // 2 + 1)
 
 
 def formant_shift(samples: np.ndarray, quefrency_ms: float, timbre: float, rate: int = 16000) -> np.ndarray:
-    """(N,) → (N,): resonances times `timbre` in frequency; above 1 a smaller throat, below 1 a larger one.
+    """(N,) → (N,): the envelope at `timbre` times its frequencies; above 1 a smaller throat, below 1 a larger one.
 
-    quefrency_ms: how fine the envelope is, best a little shorter than the period of the voice; 0 leaves the sound.
+    quefrency_ms: how fine the envelope is; 0 leaves the sound.  A coarse one carries a resonance only part of the way.
     The first and the last 64 ms fade, because fewer frames overlap there.
     """
     cutoff = int(quefrency_ms * 1e-3 * rate)

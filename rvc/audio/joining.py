@@ -21,10 +21,12 @@ class Joiner:
     def add(self, start: int, part: np.ndarray) -> np.ndarray:
         """Place the next part (N,), at a start not before that of the last; what is finished: all before the start."""
         behind = start - self._done
-        before = _faded(self._waiting[:behind + self.fade], self.fade, falling=True)
+        meeting = min(self.fade, max(0, len(self._waiting) - behind), len(part))
+        fade = meeting or self.fade
+        before = _faded(self._waiting[:behind + meeting], fade, falling=True)
         line = np.zeros(max(len(before), behind + len(part)), np.float32)
         line[:len(before)] = before
-        line[behind:behind + len(part)] += _faded(part, self.fade) if start > 0 else part
+        line[behind:behind + len(part)] += _faded(part, fade) if start > 0 else part
         self._done, self._waiting = start, line[behind:]
         return line[:behind]
 

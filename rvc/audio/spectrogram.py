@@ -31,7 +31,7 @@ def magnitudes(wave: Tensor, *, n_fft: int, hop: int, win: int | None = None, ce
 
 @dataclass(frozen=True)
 class MelSpectrogram:
-    """Mel bands with the scale and the areas of Slaney's Auditory Toolbox (1998).  fmin, fmax: Hz; None: half the rate."""
+    """Mel bands with the scale and areas of Slaney's Auditory Toolbox (1998).  fmin, fmax: Hz; None: half the rate."""
 
     sample_rate: int
     n_fft: int

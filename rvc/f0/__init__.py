@@ -28,24 +28,24 @@ class F0Estimator(Protocol):
 
 
 def _entry(target: str, label: str, help: str, *, weights: str | None = None, package: str | None = None,
-           threshold: float | None = None, frame_based: bool = True) -> Entry:
-    """weights: id of the file to hand in; package: what pip must have installed; threshold: voiced above it, or None;
+           threshold: float | None = None, network: bool = False, frame_based: bool = True) -> Entry:
+    """weights: id of the file to hand in; package: what pip must have installed; threshold: the default, None for none;
 
-    frame_based: each frame is judged from its own window, so that a hop can be chosen.
+    network: runs on a chosen device; frame_based: every frame is judged from its own window, so a hop can be chosen.
     """
     return Entry(target, label, help, {"weights": weights, "package": package, "threshold": threshold,
-                                       "frame_based": frame_based})
+                                       "network": network, "frame_based": frame_based})
 
 
 F0_ESTIMATORS = Registry("f0 method", {
     "rmvpe": _entry("rvc.f0.rmvpe:RMVPE", "RMVPE", "Robust against music and noise; the usual choice.",
-                    weights="rmvpe", threshold=0.03),
+                    weights="rmvpe", threshold=0.03, network=True),
     "crepe": _entry("rvc.f0.crepe:Crepe", "CREPE", "Precise on clean voices; by far the slowest.",
-                    package="torchcrepe", threshold=0.1),
+                    package="torchcrepe", threshold=0.1, network=True),
     "crepe-tiny": _entry("rvc.f0.crepe:CrepeTiny", "CREPE tiny", "CREPE's small sister: quicker, less precise.",
-                         package="torchcrepe", threshold=0.1),
+                         package="torchcrepe", threshold=0.1, network=True),
     "fcpe": _entry("rvc.f0.fcpe:FCPE", "FCPE", "Quick, and its weights come with the program.",
-                   package="torchfcpe", threshold=0.006),
+                   package="torchfcpe", threshold=0.006, network=True),
     "pm": _entry("rvc.f0.praat:Praat", "Praat (pm)", "Autocorrelation as phoneticians use it; very quick, no network.",
                  package="praat-parselmouth", threshold=0.6),
     "harvest": _entry("rvc.f0.world:Harvest", "Harvest", "WORLD's thorough tracker: good with low voices, slow.",
@@ -64,7 +64,7 @@ def choose(name: str, available_weights: Collection[str]) -> str:
     """
     if name == AUTO:
         return "rmvpe" if "rmvpe" in available_weights else "fcpe"
-    F0_ESTIMATORS[name]
+    F0_ESTIMATORS[name]  # an unknown name is refused
     return name
 
 

@@ -10,6 +10,7 @@ from rvc.f0 import demand_package
 from rvc.f0.frames import HIGHEST, LOWEST, SAMPLE_RATE, Check, finished, frame_count, in_pieces, unchecked
 from rvc.f0.track import FRAME_RATE, F0Track
 
+CONTEXT = 0.5  # seconds on either side of a piece
 SHORTEST = 1600  # samples; shorter ones get silence behind them
 
 
@@ -24,7 +25,8 @@ class World:
 
     def estimate(self, samples: Tensor, check: Check = unchecked) -> F0Track:
         """(N,) at 16 kHz → N // 160 + 1 frames."""
-        return finished(in_pieces(samples, self._piece, seconds=self.piece, check=check), samples)
+        hz = in_pieces(samples, self._piece, seconds=self.piece, context=CONTEXT, check=check)
+        return finished(hz, samples)
 
     def _piece(self, samples: Tensor) -> Tensor:
         import pyworld
@@ -38,7 +40,7 @@ class World:
 
 
 class Harvest(World):
-    method, piece = "harvest", 4.0
+    method, piece = "harvest", 2.0
 
 
 class Dio(World):

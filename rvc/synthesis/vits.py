@@ -2,7 +2,7 @@
 
 Attribute names (`enc_p`, `dec`, `enc_q`, `flow`, `emb_g` …) are the community's file format.
 """
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +13,10 @@ from rvc.synthesis.convolution import fold
 from rvc.synthesis.encoders import PosteriorEncoder, TextEncoder
 from rvc.synthesis.flow import Flow
 from rvc.synthesis.noise import Noise
+from rvc.synthesis.pieces import in_pieces
 from rvc.synthesis.vocoders import VOCODERS
 
+PIECE = 200  # frames
 PRIOR_TEMPERATURE = 0.66666  # of the prior's noise when rendering; the community's value, to the digit
 
 
@@ -61,13 +63,18 @@ class Vits(nn.Module):
 
     @torch.inference_mode()
     def infer(self, content: Tensor, f0_hz: Tensor | None, speaker: Tensor, *, noise: Noise,
-              lengths: Tensor | None = None, skip: int = 0) -> Tensor:
+              lengths: Tensor | None = None, skip: int = 0, longest: int = PIECE,
+              wanted: Sequence[tuple[int, int]] | None = None) -> Tensor:
         """content: (B, T, D); f0_hz: (B, T), ignored by a voice without melody; speaker: (B, G, 1); lengths: (B,)
         frames.  skip: frames at the beginning that only serve as context → (B, 1, (T − skip)·hop), in −1…1.
+
+        longest: frames decoded at once; wanted: ranges of frames after skip that are decoded at all, the rest is 0.
         """
         f0_hz = f0_hz if self.uses_f0 else None
         z, mask = self.latent(content, f0_hz, speaker, noise=noise, lengths=lengths, skip=skip)
-        return self.dec(z * mask, None if f0_hz is None else f0_hz[:, skip:], speaker, noise)
+        excitation = self.dec.excite(None if f0_hz is None else f0_hz[:, skip:], noise)
+        return in_pieces(self.dec, z * mask, excitation, speaker, noise, hop=self.config.hop, longest=longest,
+                         wanted=wanted)
 
     def latent(self, content: Tensor, f0_hz: Tensor | None, speaker: Tensor, *, noise: Noise,
                lengths: Tensor | None = None, skip: int = 0) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,9 @@
 """From latent frames and melody to a waveform: the table of decoders.
 
 A vocoder is built from a `VitsConfig` and offers
-    excite(f0_hz (B, T), noise) → (B, 1, N): the excitation that follows the melody, or None without melody
+    excite(f0_hz (B, T), noise) → what follows the melody, as (B, C, T·k) tensors of any C and k; none without melody
     render(z (B, C, T), excitation, speaker (B, G, 1), noise) → (B, 1, N): the waveform, in −1…1
+    reach: frames on either side that a rendered frame hears, so that a long z can be rendered in pieces
 Attribute names inside them (`ups`, `resblocks`, `m_source` …) are the community's file format.
 
 Facts: spelling, as voice files write it; needs_f0; rates in Hz that it can be trained at.

@@ -1,5 +1,6 @@
 """HiFi-GAN (Kong, Kim & Bae, 2020) driven by a neural source: the decoder of RVC."""
 from itertools import accumulate
+from math import ceil
 from operator import mul
 
 from torch import Tensor, nn
@@ -36,17 +37,17 @@ class HifiGan(Recomputing):
         self.resblocks = nn.ModuleList(ResBlock(width, *block, SLOPE) for width in widths for block in blocks)
         self.conv_post = same(widths[-1], 1, EDGE_KERNEL, bias=False)
         self.cond = Conv1d(config.speaker_channels, config.upsample_initial_channels, 1)
-        self.uses_f0, self.kernels = uses_f0, len(blocks)
+        self.uses_f0, self.kernels, self.reach = uses_f0, len(blocks), reach(config)
 
-    def excite(self, f0_hz: Tensor | None, noise: Noise) -> Tensor | None:
-        return self.m_source(f0_hz, noise) if self.uses_f0 else None
+    def excite(self, f0_hz: Tensor | None, noise: Noise) -> tuple[Tensor, ...]:
+        return (self.m_source(f0_hz, noise),) if self.uses_f0 else ()
 
-    def render(self, z: Tensor, excitation: Tensor | None, speaker: Tensor, noise: Noise) -> Tensor:
+    def render(self, z: Tensor, excitation: tuple[Tensor, ...], speaker: Tensor, noise: Noise) -> Tensor:
         x = self.conv_pre(z) + self.cond(speaker)
         for stage, upsample in enumerate(self.ups):
             x = self.step(upsample, F.leaky_relu(x, SLOPE))
-            if excitation is not None:
-                x = x + self.noise_convs[stage](excitation)
+            for source in excitation:
+                x = x + self.noise_convs[stage](source)
             blocks = self.resblocks[stage * self.kernels: (stage + 1) * self.kernels]
             x = sum(self.step(block, x) for block in blocks) / self.kernels
         return self.conv_post(F.leaky_relu(x, LAST_SLOPE)).tanh()
@@ -68,6 +69,17 @@ def upsamplers(config: VitsConfig) -> nn.ModuleList:
 def strides_to_stages(config: VitsConfig) -> list[int]:
     """Samples of the output for one value after each stage."""
     return [config.hop // done for done in accumulate(config.upsample_rates, mul)]
+
+
+def reach(config: VitsConfig) -> int:
+    """Frames on either side that one frame of sound depends on: edges, upsampling kernels, the widest of the blocks."""
+    widest = max(sum(kernel // 2 * (dilation + 1) for dilation in dilations)
+                 for kernel, dilations in zip(config.resblock_kernel_sizes, config.resblock_dilations))
+    kernels = [kernel / rate for kernel, rate in zip(config.upsample_kernel_sizes, config.upsample_rates)]
+    a_frame = [config.hop // stride for stride in strides_to_stages(config)]  # values of each stage
+    stages = sum(kernel * rate / now + (widest + EDGE_KERNEL) / now
+                 for kernel, rate, now in zip(kernels, config.upsample_rates, a_frame))
+    return ceil(EDGE_KERNEL + stages)
 
 
 def excitation_convs(config: VitsConfig) -> nn.ModuleList:

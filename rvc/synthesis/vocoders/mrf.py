@@ -13,6 +13,7 @@ from rvc.synthesis.vocoders.hifigan import (
     LAST_SLOPE,
     SLOPE,
     excitation_convs,
+    reach,
     stage_widths,
     upsamplers,
 )
@@ -60,14 +61,16 @@ class MrfHifiGan(Recomputing):
         self.mrfs = nn.ModuleList(nn.ModuleList(MrfBlock(width, *kind) for kind in kinds) for width in widths)
         self.conv_post = same(widths[-1], 1, EDGE_KERNEL, normed=True)
         self.cond = Conv1d(config.speaker_channels, config.upsample_initial_channels, 1)
+        self.reach = reach(config)
 
-    def excite(self, f0_hz: Tensor, noise: Noise) -> Tensor:
-        return self.m_source(f0_hz, noise)
+    def excite(self, f0_hz: Tensor, noise: Noise) -> tuple[Tensor, ...]:
+        return (self.m_source(f0_hz, noise),)
 
-    def render(self, z: Tensor, excitation: Tensor, speaker: Tensor, noise: Noise) -> Tensor:
+    def render(self, z: Tensor, excitation: tuple[Tensor, ...], speaker: Tensor, noise: Noise) -> Tensor:
+        (source,) = excitation
         x = self.conv_pre(z) + self.cond(speaker)
         for upsample, excite, blocks in zip(self.upsamples, self.noise_convs, self.mrfs):
-            x = self.step(upsample, F.leaky_relu(x, SLOPE)) + excite(excitation)
+            x = self.step(upsample, F.leaky_relu(x, SLOPE)) + excite(source)
             x = sum(self.step(block, x) for block in blocks) / len(blocks)
         return self.conv_post(F.leaky_relu(x, LAST_SLOPE)).tanh()
 

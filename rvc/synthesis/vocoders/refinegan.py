@@ -16,7 +16,7 @@ from rvc.synthesis.config import VitsConfig
 from rvc.synthesis.convolution import Conv1d, same
 from rvc.synthesis.memory import Recomputing
 from rvc.synthesis.noise import Noise
-from rvc.synthesis.vocoders.hifigan import stage_widths, strides_to_stages
+from rvc.synthesis.vocoders.hifigan import reach, stage_widths, strides_to_stages
 from rvc.synthesis.vocoders.resblock import ResBlock
 from rvc.synthesis.vocoders.source import SmoothSource
 
@@ -80,6 +80,7 @@ class RefineGan(Recomputing):
         self.upsample_conv_blocks = nn.ModuleList(
             ParallelBlock(2 * width + width // 2, width, config, self.gain) for width in widths)
         self.conv_post = same(widths[-1], 1, EDGE_KERNEL, bias=False, normed=True)
+        self.reach = reach(config)
 
     def _build_down(self, config: VitsConfig, widths: list[int]) -> None:
         narrow = widths[-1] // 2
@@ -88,25 +89,25 @@ class RefineGan(Recomputing):
         self.downsample_blocks = nn.ModuleList(
             same(width, 2 * width, EDGE_KERNEL, normed=True) for width in levels[:-1])
 
-    def excite(self, f0_hz: Tensor, noise: Noise) -> Tensor:
-        return self.m_source(f0_hz, noise)
+    def excite(self, f0_hz: Tensor, noise: Noise) -> tuple[Tensor, ...]:
+        return self._down(self.m_source(f0_hz, noise), f0_hz.shape[-1])
 
-    def render(self, z: Tensor, excitation: Tensor, speaker: Tensor, noise: Noise) -> Tensor:
-        deepest, kept = self._down(excitation, z.shape[-1])
+    def render(self, z: Tensor, excitation: tuple[Tensor, ...], speaker: Tensor, noise: Noise) -> Tensor:
+        deepest, *kept = excitation
         x = torch.cat((self.mel_conv(z) + self.cond(speaker), deepest), 1)
         for rate, skip, refine in zip(self.rates, kept, self.upsample_conv_blocks):
             x = F.interpolate(F.leaky_relu(x, SLOPE), scale_factor=float(rate), mode="linear")
             x = refine(torch.cat((x, skip), 1), noise)
         return self.conv_post(F.leaky_relu(x, SLOPE)).tanh()
 
-    def _down(self, excitation: Tensor, frames: int) -> tuple[Tensor, list[Tensor]]:
-        """(B, 1, N) → the level at frame rate, and what each level on the way up is joined with, slowest first."""
-        x, kept = self.pre_conv(excitation), []
+    def _down(self, source: Tensor, frames: int) -> tuple[Tensor, ...]:
+        """(B, 1, N) → the level at frame rate, then what each level on the way up is joined with, slowest first."""
+        x, kept = self.pre_conv(source), []
         for rate, widen in zip(reversed(self.rates), self.downsample_blocks):
             x = F.leaky_relu(x, SLOPE)
             kept.append(x)
             x = self.step(widen, decimate(x, rate))
-        return x, kept[::-1]
+        return x, *reversed(kept)
 
     def forward(self, z: Tensor, f0_hz: Tensor, speaker: Tensor, noise: Noise) -> Tensor:
         return self.render(z, self.excite(f0_hz, noise), speaker, noise)
@@ -122,9 +123,9 @@ class LegacyRefineGan(RefineGan):
         stages = zip(widths, strides_to_stages(config))
         self.downsample_blocks = nn.ModuleList(_straight_down(width // 2, stride) for width, stride in stages)
 
-    def _down(self, excitation: Tensor, frames: int) -> tuple[Tensor, list[Tensor]]:
-        deepest = F.interpolate(self.pre_conv(excitation), size=frames, mode="linear")
-        return deepest, [down(excitation) for down in self.downsample_blocks]
+    def _down(self, source: Tensor, frames: int) -> tuple[Tensor, ...]:
+        deepest = F.interpolate(self.pre_conv(source), size=frames, mode="linear")
+        return deepest, *(down(source) for down in self.downsample_blocks)
 
 
 def _straight_down(width: int, stride: int) -> Conv1d:

@@ -108,6 +108,26 @@ def test_folded_weights_load_too(written_noise):
     assert torch.equal(*sounds)
 
 
+@pytest.mark.parametrize("vocoder", ["hifigan", "mrf", "refinegan", "refinegan-legacy"])
+def test_pieces_sound_like_the_whole(vocoder, written_noise):
+    network = Vits(tiny_config(), vocoder=vocoder, posterior=False).eval()
+    given = {"content": torch.from_numpy(rule.normal("long", (1, 100, 768))),
+             "f0_hz": torch.from_numpy(rule.f0_contour(100))[None], "speaker": network.speaker(torch.tensor([0]))}
+    whole, pieces = (network.infer(**given, noise=written_noise("zero"), longest=n) for n in (100, 9))
+    assert whole.abs().max() > 1e-3
+    assert torch.allclose(whole, pieces, atol=1e-6)
+
+
+def test_only_what_is_wanted_is_decoded(written_noise):
+    network = Vits(tiny_config(), vocoder="hifigan", posterior=False).eval()
+    given = inputs("", CASES["hifigan_40000_v2_f0"]) | {"speaker": network.speaker(torch.tensor([0]))}
+    whole = network.infer(**given, noise=written_noise("zero"))
+    part = network.infer(**given, noise=written_noise("zero"), wanted=[(4, 10), (30, 40)])
+    hop = network.config.hop
+    assert torch.allclose(part[..., 4 * hop: 10 * hop], whole[..., 4 * hop: 10 * hop], atol=1e-6)
+    assert not part[..., 10 * hop: 30 * hop].any()
+
+
 def tiny_config(rates=(10, 8, 2, 2), kernels=(20, 16, 4, 4), rate=32000) -> VitsConfig:
     return VitsConfig.from_legacy([513, 32, 32, 32, 64, 2, 2, 3, 0, "1", [3, 7, 11], [[1, 3, 5]] * 3, list(rates), 64,
                                    list(kernels), 4, 16, rate])

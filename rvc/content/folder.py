@@ -24,7 +24,7 @@ def load_encoder(name: str, folder: Path, *, version: str, device: torch.device 
     facts = CONTENT_ENCODERS[entry].facts
     if not facts["weights"]:
         return CONTENT_ENCODERS.load(entry)(device=device)
-    from rvc.voicefile.rvc import read_weights
+    from rvc.voicefile.weights import read_weights
 
     sizes = read_sizes(config or folder / "config.json")
     projects = facts["projects"][version]

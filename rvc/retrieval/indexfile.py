@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from rvc.errors import VoiceFileError
 from rvc.files import replace_atomically
-from rvc.retrieval.faiss_index import FaissIndex, check_width
+from rvc.retrieval.faiss_index import FaissIndex
 
 LARGEST_NOTE = 4096  # bytes
 
@@ -39,8 +39,7 @@ def load_index(path: Path, *, width: int, encoder: str | None = None) -> FaissIn
     """
     from rvc.voicefile.index import read_index
 
-    held = read_index(path)
-    check_width(held.vectors.shape[1], width)
+    held = read_index(path, width=width)
     if encoder is not None:
         check_encoder(path, encoder)
     return FaissIndex.from_lists(held.vectors, held.centroids, held.lists)

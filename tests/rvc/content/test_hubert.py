@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 from transformers import HubertConfig, HubertModel
 
 from rvc.content import CONTENT_ENCODERS, frames
@@ -12,19 +11,16 @@ from rvc.content.hubert import Hubert
 from rvc.content.sizes import BASE, checked_sizes, read_sizes
 from rvc.errors import AudioError, VoiceFileError
 from tests.golden import rule
+from tests.rvc.content.tiny import POSITION, TINY, built, fairseq, old_spelling
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "encoders"
-TINY = {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 40,
-        "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 4, "classifier_proj_size": 10,
-        "conv_dim": [12] * 7}
-POSITION = "encoder.pos_conv_embed.conv."
 CPU = {"device": "cpu", "dtype": torch.float32}
 
 
 @pytest.fixture(scope="module")
 def reference() -> HubertModel:
     """All of the tiny network as transformers builds it, with weights by rule and the layer that RVC adds."""
-    return _reference(TINY)
+    return built(TINY)
 
 
 @pytest.fixture(scope="module")
@@ -35,33 +31,6 @@ def weights(reference) -> dict[str, torch.Tensor]:
 @pytest.fixture(scope="module")
 def speech() -> torch.Tensor:
     return torch.from_numpy(rule.speech("content", 8000, 16000)).float()
-
-
-def fairseq(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The names that fairseq gives the weights of a HuBERT base, written down one by one."""
-    names = {"masked_spec_embed": "mask_emb", "encoder.layer_norm": "encoder.layer_norm", "final_proj": "final_proj",
-             "feature_projection.layer_norm": "layer_norm", "feature_projection.projection": "post_extract_proj",
-             POSITION + "parametrizations.weight.original0": "encoder.pos_conv.0.weight_g",
-             POSITION + "parametrizations.weight.original1": "encoder.pos_conv.0.weight_v",
-             POSITION + "bias": "encoder.pos_conv.0.bias",
-             "feature_extractor.conv_layers.0.layer_norm": "feature_extractor.conv_layers.0.2"}
-    for i in range(7):
-        names[f"feature_extractor.conv_layers.{i}.conv"] = f"feature_extractor.conv_layers.{i}.0"
-    for i in range(3):
-        here = f"encoder.layers.{i}."
-        names |= {f"{here}attention.{part}_proj": f"{here}self_attn.{part}_proj" for part in ("q", "k", "v", "out")}
-        names |= {here + "layer_norm": here + "self_attn_layer_norm", here + "feed_forward.output_dense": here + "fc2",
-                  here + "final_layer_norm": here + "final_layer_norm",
-                  here + "feed_forward.intermediate_dense": here + "fc1"}
-    renamed = {}
-    for name, value in weights.items():
-        module, _, leaf = name.rpartition(".")
-        renamed[names[name] if name in names else f"{names[module]}.{leaf}"] = value
-    return renamed | {"label_embs_concat": torch.zeros(4, 10)}
-
-
-def old_spelling(weights):
-    return {rule.old_spelling(name): value for name, value in weights.items()}
 
 
 def wrapped(weights):
@@ -113,7 +82,7 @@ def test_half_precision_weights_are_heard_in_full_precision(weights, speech):
 def test_networks_that_normalise_first_give_the_state_before_their_last_norm(layer, speech):
     """HuBERT large normalises before each block, and once more behind the last layer only."""
     sizes = TINY | {"do_stable_layer_norm": True, "feat_extract_norm": "layer", "conv_bias": True}
-    reference = _reference(sizes)
+    reference = built(sizes)
     states = []
     for block in reference.encoder.layers:
         block.register_forward_hook(lambda _, __, output: states.append(output))
@@ -211,12 +180,3 @@ def test_versions_take_the_layers_and_widths_that_voices_were_made_with():
 
 def test_a_minute_in_one_piece(weights):
     assert Hubert(TINY, weights, layer=3, projects=False, **CPU).encode(torch.zeros(960_000)).shape == (2999, 24)
-
-
-def _reference(sizes) -> HubertModel:
-    torch.manual_seed(0)
-    model = HubertModel(HubertConfig(**sizes)).eval()
-    model.final_proj = nn.Linear(sizes["hidden_size"], sizes["classifier_proj_size"])
-    made = {name: torch.from_numpy(rule.weight(name, value.shape)) for name, value in model.state_dict().items()}
-    model.load_state_dict(made)
-    return model

@@ -1,5 +1,6 @@
 """The weights that the program can use and does not carry: where each comes from, and how to know it again.
 
+The `config.json` of an encoder is not fetched: it ships with the program, in `configs/encoders`.
 Facts from public manifests.  A size or a hash that is not known is None and is never guessed: whoever downloads such
 a file shows what arrived and asks.  A revision pins the content; "main" is written where none is known.
 """
@@ -63,7 +64,7 @@ def _applio(purpose: str, *files: WeightFile) -> Weight:
 def _encoder(name: str) -> Weight:
     folder = f"Resources/embedders/{name}"
     return _applio(f"voices trained with another content encoder than ContentVec: {name}",
-                   WeightFile(f"{folder}/pytorch_model.bin"), WeightFile(f"{folder}/config.json"))
+                   WeightFile(f"{folder}/pytorch_model.bin"))
 
 
 def _pretrained() -> Iterator[tuple[str, Weight]]:
@@ -104,12 +105,11 @@ WEIGHTS: Mapping[str, Weight] = MappingProxyType({
     "contentvec": _applio(
         "nearly every voice: the content encoder ContentVec",
         WeightFile("Resources/embedders/contentvec/pytorch_model.bin",
-                   "d8dd400e054ddf4e6be75dab5a2549db748cc99e756a097c496c099f65a4854e"),
-        WeightFile("Resources/embedders/contentvec/config.json")),
+                   "d8dd400e054ddf4e6be75dab5a2549db748cc99e756a097c496c099f65a4854e")),
     "hubert_base": _rvc(
         "ContentVec in half precision, half the size",
-        WeightFile("hubert_base/pytorch_model.bin", "cc8c20f4b90a520757260197a3ff2505705a7adbd20ad9eeaa4e1a9b38442ef5"),
-        WeightFile("hubert_base/config.json")),
+        WeightFile("hubert_base/pytorch_model.bin",
+                   "cc8c20f4b90a520757260197a3ff2505705a7adbd20ad9eeaa4e1a9b38442ef5")),
     "hubert_base_fairseq": _rvc(
         "ContentVec in the format of fairseq, as older programs have it",
         WeightFile("hubert_base.pt", "f54b40fd2802423a5643779c4861af1e9ee9c1564dc9d32f54f20b5ffba7db96", 189_507_909)),
@@ -128,3 +128,6 @@ WEIGHTS: Mapping[str, Weight] = MappingProxyType({
        for khz in (24, 32)},
 })
 """Weight by id, those that conversion needs first."""
+
+ESSENTIAL = ("contentvec", "rmvpe")
+"""Ids without which hardly a voice can be converted."""

@@ -45,6 +45,19 @@ class Workspace:
         return self.root / "pretrained"
 
     @property
+    def accepted_hashes(self) -> Path:
+        """What the person let in though nobody has published its hash."""
+        return self.pretrained / "accepted.json"
+
+    @property
+    def download_lock(self) -> Path:
+        return self.pretrained / ".lock"
+
+    def own_encoder(self, name: str) -> Path:
+        """The folder of a person's own content encoder.  Raises `WorkspaceError` for a name that cannot be one."""
+        return self.pretrained / "encoders" / folder_name(name)
+
+    @property
     def datasets(self) -> Path:
         return self.root / "datasets"
 

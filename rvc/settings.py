@@ -215,7 +215,7 @@ _COERCE = {bool: _to_bool, int: _to_int, float: _to_float, str: _to_text, Path: 
 class PitchSettings(Settings):
     """How the voice sings."""
 
-    pitch: int = option(0, "Pitch", "Move the melody by so many semitones: +12 from a low voice to a high one, −12 back.",
+    pitch: int = option(0, "Pitch", "Semitones to move the melody by: +12 from a low voice to a high one, −12 back.",
                         unit="semitones", low=-24, high=24, step=1)
     f0_method: str = option("auto", "Pitch method", "Who listens for the melody; auto is rmvpe where its weights are, "
                             "else fcpe.", choices=("auto", *F0_ESTIMATORS))

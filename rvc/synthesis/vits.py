@@ -64,17 +64,19 @@ class Vits(nn.Module):
     @torch.inference_mode()
     def infer(self, content: Tensor, f0_hz: Tensor | None, speaker: Tensor, *, noise: Noise,
               lengths: Tensor | None = None, skip: int = 0, longest: int = PIECE,
-              wanted: Sequence[tuple[int, int]] | None = None) -> Tensor:
+              wanted: Sequence[tuple[int, int]] | None = None, half: bool = False) -> Tensor:
         """content: (B, T, D); f0_hz: (B, T), ignored by a voice without melody; speaker: (B, G, 1); lengths: (B,)
         frames.  skip: frames at the beginning that only serve as context → (B, 1, (T − skip)·hop), in −1…1.
 
-        longest: frames decoded at once; wanted: ranges of frames after skip that are decoded at all, the rest is 0.
+        longest: frames decoded at once; wanted: ranges of frames after skip that are decoded at all, the rest is 0;
+        half: decode in bfloat16.  Prior, flow and excitation stay in float32, which they need.
         """
         f0_hz = f0_hz if self.uses_f0 else None
         z, mask = self.latent(content, f0_hz, speaker, noise=noise, lengths=lengths, skip=skip)
         excitation = self.dec.excite(None if f0_hz is None else f0_hz[:, skip:], noise)
-        return in_pieces(self.dec, z * mask, excitation, speaker, noise, hop=self.config.hop, longest=longest,
-                         wanted=wanted)
+        with torch.autocast(z.device.type, torch.bfloat16, enabled=half):
+            return in_pieces(self.dec, z * mask, excitation, speaker, noise, hop=self.config.hop, longest=longest,
+                             wanted=wanted)
 
     def latent(self, content: Tensor, f0_hz: Tensor | None, speaker: Tensor, *, noise: Noise,
                lengths: Tensor | None = None, skip: int = 0) -> tuple[Tensor, Tensor]:

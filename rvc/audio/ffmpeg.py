@@ -16,6 +16,8 @@ from rvc.errors import AudioError
 
 PATIENCE = 60.0  # seconds that one answer of the child may take
 COMPLAINT = 200  # characters of its complaints that are shown
+NOTHING = "it holds no sound"
+MAYBE_FULL = "perhaps the disk is full"
 INSTALL = "install the package ffmpeg (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg)"
 
 
@@ -67,7 +69,7 @@ def aac_encoder(path: Path, rate: int, channels: int) -> Iterator[IO[bytes]]:
         except (OSError, subprocess.TimeoutExpired):
             failed = True
         if failed:
-            raise AudioError(f"FFmpeg could not write the m4a file: {_last(complaints())}.")
+            raise AudioError(f"The m4a file could not be written: {_last(complaints(), path) or MAYBE_FULL}.")
 
 
 def _program(name: str, path: Path) -> str:
@@ -127,11 +129,12 @@ def _patiently(child: subprocess.Popen, read: Callable[[], bytes], path: Path) -
 
 
 def _unreadable(path: Path, complaint: str) -> AudioError:
-    return AudioError(f"{path.name!r} cannot be read: {_last(complaint)}.")
+    return AudioError(f"{path.name!r} cannot be read: {_last(complaint, path) or NOTHING}.")
 
 
-def _last(complaint: str) -> str:
-    """The last line of the complaints, without the child's name for what it read and any control characters."""
+def _last(complaint: str, path: Path) -> str:
+    """The last line of the complaints, without the path and control characters."""
     lines = [line.strip() for line in complaint.splitlines() if line.strip()]
-    text = lines[-1] if lines else "it holds no sound"
-    return "".join(letter for letter in text if letter.isprintable()).rpartition("] ")[2].rstrip(".")[:COMPLAINT]
+    text = lines[-1] if lines else ""
+    text = text.rpartition("] ")[2].replace(f"{_literal(path)}: ", "").rstrip(".")
+    return "".join(letter for letter in text if letter.isprintable())[:COMPLAINT]

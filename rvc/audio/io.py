@@ -50,9 +50,9 @@ def read_audio(path: Path, *, limit_seconds: float = LONGEST_SECONDS, limit_byte
     with _opened(path, BLOCK_SECONDS) as source:
         facts = source.facts
         most = limit_bytes // (4 * facts.channels)
-        _refuse_longer(path, facts.seconds, most / facts.rate)
-        blocks = _checked(path, source, min(limit_seconds, most / facts.rate))
-        return _gathered(blocks, facts)
+        for limit in (limit_seconds, most / facts.rate):
+            _refuse_longer(path, facts.seconds, limit)
+        return _gathered(_checked(path, source, min(limit_seconds, most / facts.rate)), facts)
 
 
 def read_blocks(path: Path, seconds: float = BLOCK_SECONDS, *,
@@ -306,6 +306,8 @@ def _encoder(path: Path, format: Format, subtype: str, rate: int,
 def _errors_said(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, soundfile.LibsndfileError) as problem:
-        reason = getattr(problem, "strerror", None) or getattr(problem, "error_string", problem)
-        raise AudioError(f"{path.name!r} could not be written: {str(reason).rstrip('.')}.") from None
+    except OSError as problem:
+        raise AudioError(f"{path.name!r} could not be written: {problem.strerror}.") from None
+    except soundfile.LibsndfileError as problem:  # which says "System error" where the system said more
+        raise AudioError(f"{path.name!r} could not be written: {problem.error_string.rstrip('.')}; "
+                         f"{ffmpeg.MAYBE_FULL}.") from None

@@ -23,4 +23,5 @@ class Command:
 COMMANDS = Registry("command", {
     "inspect": Entry("rvc.commands.inspect:COMMAND", "say what a voice file, checkpoint or index is"),
     "doctor": Entry("rvc.commands.doctor:COMMAND", "check this machine, and say how to mend what is missing"),
+    "download": Entry("rvc.commands.download:COMMAND", "fetch weights, resumed and verified; --list shows them"),
 })

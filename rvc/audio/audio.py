@@ -10,7 +10,7 @@ LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000  # Hz
 MOST_CHANNELS = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Audio:
     """samples: (C, N) float32, finite, in about [−1, 1].  notes: sentences about what was mended while reading."""
 
@@ -94,9 +94,9 @@ def resampled_length(length: int, rate: int, new_rate: int) -> int:
 
 def fitted(samples: np.ndarray, length: int) -> np.ndarray:
     """(C, M) → (C, length): cut, or continued by silence."""
-    missing = max(0, length - samples.shape[1])
-    return np.ascontiguousarray(np.pad(samples, ((0, 0), (0, missing)))[:, :length] if missing
-                                else samples[:, :length])
+    if samples.shape[1] < length:
+        samples = np.pad(samples, ((0, 0), (0, length - samples.shape[1])))
+    return np.ascontiguousarray(samples[:, :length])
 
 
 def is_finite(samples: np.ndarray) -> bool:

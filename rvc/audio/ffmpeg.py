@@ -24,7 +24,7 @@ INSTALL = "install the package ffmpeg (apt install ffmpeg, brew install ffmpeg, 
 def facts(path: Path, container: Container) -> tuple[int, int, float | None, str]:
     """Rate in Hz, channels, seconds (None: the header does not say) and codec, from the header."""
     wanted = "stream=codec_name,sample_rate,channels,duration:format=duration"
-    command = [_program("ffprobe", path), *_confined(path, container), "-select_streams", "a:0",
+    command = [_program("ffprobe", container.name), *_confined(path, container), "-select_streams", "a:0",
                "-show_entries", wanted, "-of", "json"]
     try:
         answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False)
@@ -45,8 +45,8 @@ def decoded(path: Path, container: Container, rate: int, channels: int, block: i
 
     The child is held back by its pipe, so nothing is decoded that is not asked for, and it ends with the iterator.
     """
-    command = [_program("ffmpeg", path), "-nostdin", *_confined(path, container), "-map", "0:a:0", "-vn", "-sn", "-dn",
-               "-ar", str(rate), "-ac", str(channels), "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
+    command = [_program("ffmpeg", container.name), "-nostdin", *_confined(path, container),
+               "-map", "0:a:0", "-vn", "-sn", "-dn", "-ar", str(rate), "-ac", str(channels), "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
     with _child(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as (child, complaints):
         while data := _patiently(child, lambda: child.stdout.read(block * channels * 4), path):
             whole = len(data) // (4 * channels)
@@ -58,7 +58,7 @@ def decoded(path: Path, container: Container, rate: int, channels: int, block: i
 @contextmanager
 def aac_encoder(path: Path, rate: int, channels: int) -> Iterator[IO[bytes]]:
     """A pipe that takes interleaved float32 and leaves an MPEG-4 file of AAC at the path."""
-    command = [_program("ffmpeg", path), "-v", "error", "-f", "f32le", "-ar", str(rate), "-ac", str(channels),
+    command = [_program("ffmpeg", "m4a"), "-v", "error", "-f", "f32le", "-ar", str(rate), "-ac", str(channels),
                "-i", "pipe:0", "-c:a", "aac", "-b:a", f"{128 * channels}k", "-movflags", "+faststart",
                "-f", "ipod", "-y", _literal(path)]
     with _child(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as (child, complaints):
@@ -72,10 +72,14 @@ def aac_encoder(path: Path, rate: int, channels: int) -> Iterator[IO[bytes]]:
             raise AudioError(f"The m4a file could not be written: {_last(complaints(), path) or MAYBE_FULL}.")
 
 
-def _program(name: str, path: Path) -> str:
+def is_installed() -> bool:
+    return shutil.which("ffmpeg") is not None and shutil.which("ffprobe") is not None
+
+
+def _program(name: str, kind: str) -> str:
     found = shutil.which(name)
     if found is None:
-        raise AudioError(f"{path.suffix or path.name} files need FFmpeg, and {name} is missing: {INSTALL}.")
+        raise AudioError(f"{kind} files need FFmpeg, and {name} is missing: {INSTALL}.")
     return found
 
 

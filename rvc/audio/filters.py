@@ -1,8 +1,11 @@
 """The high-pass that takes rumble and direct current away below the voice."""
-from functools import lru_cache
+from collections.abc import Iterator
+from functools import lru_cache, partial
 
 import numpy as np
 from scipy.signal import butter, filtfilt, lfilter
+
+from rvc.audio.lines import Line, in_blocks
 
 ORDER, CUTOFF = 5, 48.0  # Hz
 SETTLED = 1.0  # seconds, after which the filter has forgotten everything: its slowest pole falls by e⁻⁹³
@@ -15,18 +18,17 @@ def high_pass_coefficients(rate: int) -> tuple[np.ndarray, np.ndarray]:
     return butter(ORDER, CUTOFF, "highpass", fs=rate)
 
 
-def high_pass(samples: np.ndarray, rate: int) -> np.ndarray:
-    """(N,) → (N,): forwards and backwards, so without delay; computed in float64, of the dtype that came in.
+def high_passed(line: Line, rate: int) -> Iterator[np.ndarray]:
+    """The line in blocks, filtered forwards and backwards, so without delay; computed in float64.
 
     Both ends are continued by an odd reflection of 18 samples, or of as many as there are.
     """
-    filtered = np.empty_like(samples)
-    block, context = round(BLOCK * rate), round(SETTLED * rate)
-    for start in range(0, len(samples), block):
-        before, end = min(start, context), min(start + block, len(samples))
-        piece = _both_ways(samples[start - before:end + context], rate)
-        filtered[start:end] = piece[before:before + end - start]
-    return filtered
+    return in_blocks(line, partial(_both_ways, rate=rate), block=round(BLOCK * rate), context=round(SETTLED * rate))
+
+
+def high_pass(samples: np.ndarray, rate: int) -> np.ndarray:
+    """(N,) → (N,) of the same dtype; see `high_passed`."""
+    return np.concatenate([samples[:0], *high_passed(samples, rate)]).astype(samples.dtype)
 
 
 def high_pass_causal(samples: np.ndarray, rate: int) -> np.ndarray:

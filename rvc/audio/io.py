@@ -188,7 +188,9 @@ def _opened(path: Path, seconds: float) -> Iterator[_Source]:
     container = recognise(path)
     try:
         file = soundfile.SoundFile(path) if container.by_soundfile else None
-    except soundfile.LibsndfileError:
+    except soundfile.LibsndfileError as problem:
+        if not ffmpeg.is_installed():
+            raise AudioError(f"{path.name!r} cannot be read: {problem.error_string.rstrip('.')}.") from None
         file = None
     if file is None:
         yield _by_ffmpeg(path, container, seconds)

@@ -16,7 +16,7 @@ SILENT_FRAME = 0.02  # seconds
 
 
 def slices(samples: np.ndarray, rate: int) -> list[tuple[int, int]]:
-    """(N,) → ranges of samples between long silences, half a second of which is left at each end.
+    """(N,) → ranges between long silences, of which up to half a second stays at each end.
 
     Nothing for a silent sound; the whole for one without such silences, and for any of 1.5 s or less.
     """
@@ -37,7 +37,7 @@ def frame_rms(samples: np.ndarray, window: int, hop: int) -> np.ndarray:
     """(N,) → (T,): RMS of a window around every multiple of the hop; silence beyond the ends."""
     padded = np.pad(samples, window // 2)
     frames = sliding_window_view(padded, window)[::hop]
-    return np.sqrt(np.einsum("tw,tw->t", frames, frames, dtype=np.float64) / window)
+    return _rms(frames)
 
 
 def _cuts(rms: np.ndarray, shortest: int, silence: int, kept: int) -> list[tuple[int, int]]:
@@ -96,14 +96,14 @@ def silent_stretches(samples: np.ndarray, rate: int = 16000, *, threshold_db: fl
     """
     frame = round(SILENT_FRAME * rate)
     whole = len(samples) // frame
-    rms = frame_rms_of(samples[:whole * frame].reshape(whole, frame))
+    rms = _rms(samples[:whole * frame].reshape(whole, frame))
     if whole * frame < len(samples):
-        rms = np.append(rms, frame_rms_of(samples[None, whole * frame:]))
+        rms = np.append(rms, _rms(samples[None, whole * frame:]))
     silent = np.minimum(runs(rms < 10 ** (threshold_db / 20)) * frame, len(samples))
     return silent[silent[:, 1] - silent[:, 0] >= least_seconds * rate]
 
 
-def frame_rms_of(frames: np.ndarray) -> np.ndarray:
+def _rms(frames: np.ndarray) -> np.ndarray:
     """(T, frame) → (T,)."""
     return np.sqrt(np.einsum("tw,tw->t", frames, frames, dtype=np.float64) / frames.shape[1])
 

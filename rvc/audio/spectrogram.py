@@ -80,10 +80,12 @@ def _log10_mel(wave: Tensor, sample_rate: int, n_mels: int, window: int) -> Tens
 
 @lru_cache
 def _hann(win: int, device: torch.device) -> Tensor:
-    return torch.hann_window(win, device=device)
+    with torch.inference_mode(False):  # what is kept must also serve training
+        return torch.hann_window(win, device=device)
 
 
 @lru_cache
 def _basis(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None, device: torch.device) -> Tensor:
     basis = mel_filters(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
-    return torch.from_numpy(basis).to(device)
+    with torch.inference_mode(False):
+        return torch.from_numpy(basis).to(device)

@@ -116,14 +116,11 @@ def test_42_an_odd_number_of_bytes_is_rounded_down(written):
     assert read_audio(written(wav(bytes(3201)))).length == 1600
 
 
-def test_43_a_lying_rf64_gives_what_is_there_or_is_refused(written):
+def test_43_a_lying_rf64_gives_what_is_there(written):
     sizes = b"ds64" + struct.pack("<IQQQI", 28, 2**62, 2**61, 2**60, 0)
     path = written(wav(bytes(3200), riff=b"RF64", size=0xFFFFFFFF, extra=sizes))
     with within(seconds=2, memory=2 * MIB):
-        try:
-            assert read_audio(path).length == 1600
-        except AudioError as problem:
-            assert len(str(problem)) < 400
+        assert read_audio(path).length == 1600
 
 
 @pytest.mark.parametrize("name", ["x.wav", "x.aiff"])
@@ -207,7 +204,7 @@ def canary(tmp_path, tone):
 
 
 IMPOSTORS = {
-    "text": "Hello.\n", "exe": "MZ\0\0", "html": "<!DOCTYPE html>", "empty": "", "one byte": "\xff",
+    "text": "Hello.\n", "exe": "MZ\0\0", "html": "<!DOCTYPE html>", "empty": "", "utf-16": "\xff\xfeH\0i\0", "one byte": "\xff",
     "m3u8": "#EXTM3U\n#EXTINF:1,\n{canary}\n#EXT-X-ENDLIST\n",
     "m3u8 elsewhere": "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:{port}/a.ts\n#EXT-X-ENDLIST\n",
     "concat": "ffconcat version 1.0\nfile '{canary}'\n", "concat elsewhere": "ffconcat version 1.0\nfile http://127.0.0.1:{port}/\n",

@@ -1,6 +1,7 @@
 """Every format is read and written, at its length, its pitch and its level; and no file is ever half there."""
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -201,6 +202,22 @@ def test_blocks_have_the_length_asked_for(tmp_path, tone, ffmpeg):
         assert lengths[:-1] == [16000, 16000] and 0 < lengths[-1] <= 16000
 
 
+@pytest.mark.parametrize("seconds", [300, pytest.param(3 * 3600, marks=pytest.mark.nightly)])
+def test_memory_does_not_grow_with_the_file(tmp_path, tone, seconds):
+    with AudioWriter(tmp_path / "long.wav", 44100) as writer:
+        for _ in range(seconds // 10):
+            writer.write(tone(10, rate=44100))
+    tracemalloc.start()
+    try:
+        with AudioWriter(tmp_path / "long.flac", 16000) as writer:
+            for block in stream_audio(tmp_path / "long.wav", 16000, mono=True):
+                writer.write(block)
+        assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    finally:
+        tracemalloc.stop()
+    assert probe(tmp_path / "long.flac").seconds == seconds
+
+
 def test_leaving_a_stream_early_ends_its_child(tmp_path, tone, ffmpeg, monkeypatch):
     children = []
     popen = subprocess.Popen
@@ -221,7 +238,9 @@ def test_without_ffmpeg_one_sentence_says_what_to_install(tmp_path, tone, ffmpeg
     write_audio(tmp_path / "x.m4a", tone())
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "install the package ffmpeg" in refused(read_audio, tmp_path / "x.m4a")
-    assert "install the package ffmpeg" in refused(write_audio, tmp_path / "y.m4a", tone())
+    assert "m4a files need FFmpeg" in refused(write_audio, tmp_path / "y.m4a", tone())
+    (tmp_path / "broken.wav").write_bytes(b"RIFF\0\0\0\0WAVE")
+    assert "FFmpeg" not in refused(read_audio, tmp_path / "broken.wav")
     write_audio(tmp_path / "x.wav", tone())
     assert_is_tone(read_audio(tmp_path / "x.wav"))
 

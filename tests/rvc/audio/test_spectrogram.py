@@ -75,3 +75,12 @@ def test_any_leading_shape():
     mel = MelSpectrogram(32000, 1024, 320, 1024, 80)
     assert mel(wave).shape == (2, 3, 80, 20)
     torch.testing.assert_close(mel(wave[1, 2]), mel(wave)[1, 2])
+
+
+def test_what_was_kept_from_a_conversion_serves_training():
+    mel = MelSpectrogram(32000, 512, 320, 512, 33)
+    with torch.inference_mode():
+        mel(torch.zeros(1, 6400))
+    wave = torch.zeros(1, 6400, requires_grad=True)
+    mel(wave).sum().backward()
+    assert wave.grad.shape == wave.shape

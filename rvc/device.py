@@ -3,7 +3,6 @@
 A GPU can be present and still be useless to the installed build of PyTorch, which carries code for some
 architectures only; then the sentence says which build to install instead.
 """
-import os
 import re
 import subprocess
 import time
@@ -14,8 +13,8 @@ import torch
 from torch.nn.functional import conv1d
 
 from rvc.errors import DeviceError
+from rvc.remedies import INSTALL
 
-INSTALL = "run-install.bat" if os.name == "nt" else "bash run-install.sh"
 OLDEST, OLD = (5, 0), (7, 5)  # compute capabilities: the least of any build of 2.11, and of those after cu126
 PROBE_ERROR = 1e-2  # of the largest value: room for TF32, none for nonsense
 

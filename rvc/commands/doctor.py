@@ -1,15 +1,11 @@
 """`python -m rvc doctor`: what this machine has, what it lacks, and one line of remedy for each lack."""
 import json
-import os
 import shutil
 import subprocess
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from hashlib import file_digest
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Literal
 
 from rvc.commandline import settings_from
@@ -17,12 +13,12 @@ from rvc.commands import Command
 from rvc.content import CONTENT_ENCODERS
 from rvc.errors import DeviceError
 from rvc.f0 import F0_ESTIMATORS
+from rvc.holdings import State, holdings
+from rvc.remedies import DOWNLOAD, FFMPEG, INSTALL
 from rvc.settings import DoctorSettings
-from rvc.weights import WEIGHTS, WeightFile, paths, usable
+from rvc.weights import WEIGHTS, usable
 from rvc.workspace import Workspace, find_workspace, writable
 
-INSTALL = "run-install.bat" if os.name == "nt" else "bash run-install.sh"
-FFMPEG = {"win32": "winget install ffmpeg", "darwin": "brew install ffmpeg"}.get(sys.platform, "apt install ffmpeg")
 ROOM_GB, LEAST_GB = 7.0, 0.5  # for a training run in comfort; for a conversion at all
 
 
@@ -85,46 +81,37 @@ def check_ffmpeg(workspace: Workspace) -> Iterator[Check]:
 def check_weights(workspace: Workspace) -> Iterator[Check]:
     """Every file that the program could use and does not carry."""
     for id, weight in WEIGHTS.items():
-        found = paths(workspace.pretrained, id)
-        absent = [file for file, path in zip(weight.files, found) if not path.is_file()]
-        wrong = [path for file, path in zip(weight.files, found) if path.is_file() and not _is_the_one(file, path)]
+        held = holdings(workspace, id)
+        wrong = [holding.path for holding in held if holding.state is State.WRONG]
+        absent = [holding.file.name for holding in held if holding.state in (State.MISSING, State.PARTIAL)]
+        unverified = [holding.file.name for holding in held if holding.state is State.UNVERIFIED]
         if wrong:
             yield Check(f"weights {id}", "missing", f"{wrong[0].name} is damaged, or not the file that was published",
-                        f"remove {wrong[0]} and fetch it again")
+                        f"remove {wrong[0]}, then: {DOWNLOAD} {id}")
         elif absent:
-            yield Check(f"weights {id}", "missing", f"for {weight.purpose}",
-                        f"put {' and '.join(map(weight.url, absent))} into {found[0].parent}")
+            yield Check(f"weights {id}", "missing", f"for {weight.purpose}: {' and '.join(absent)}", f"{DOWNLOAD} {id}")
         else:
-            unknown = [file.name for file in weight.files if file.sha256 is None]
-            note = f"; no published hash to compare {', '.join(unknown)} with" if unknown else ""
+            note = f"; no known hash to compare {' and '.join(unverified)} with" if unverified else ""
             yield Check(f"weights {id}", "ok", f"for {weight.purpose}{note}")
-
-
-def _is_the_one(file: WeightFile, path: Path) -> bool:
-    """Whether size and hash are those that the manifests tell, as far as they tell any."""
-    if file.bytes is not None and path.stat().st_size != file.bytes:
-        return False
-    if file.sha256 is None:
-        return True
-    with path.open("rb") as stream:
-        return file_digest(stream, "sha256").hexdigest() == file.sha256
 
 
 def check_encoders(workspace: Workspace) -> Iterator[Check]:
     """Which content encoders can run: those whose weights are there."""
     for name, entry in CONTENT_ENCODERS.items():
-        yield _part(f"encoder {name}", workspace, weights=name if entry.facts["has_weights"] else None)
+        yield _part(f"encoder {name}", workspace, weights=entry.facts["weights"])
 
 
 def check_f0(workspace: Workspace) -> Iterator[Check]:
     """Which pitch methods can run: those whose weights and package are there."""
     for name, entry in F0_ESTIMATORS.items():
-        yield _part(f"f0 {name}", workspace, weights=entry.facts["weights"], package=entry.facts["package"])
+        weights = entry.facts["weights"]
+        yield _part(f"f0 {name}", workspace, weights=(weights,) if weights else (), package=entry.facts["package"])
 
 
-def _part(name: str, workspace: Workspace, *, weights: str | None, package: str | None = None) -> Check:
-    if weights and not usable(workspace.pretrained, weights):
-        return Check(name, "missing", "its weights are not there", f"fetch them as said above at: weights {weights}")
+def _part(name: str, workspace: Workspace, *, weights: tuple[str, ...], package: str | None = None) -> Check:
+    """weights: ids of which any will do."""
+    if weights and not any(usable(workspace.pretrained, id) for id in weights):
+        return Check(name, "missing", "its weights are not there", f"{DOWNLOAD} {weights[0]}")
     if package and not _installed(package):
         return Check(name, "missing", f"the package {package} is not installed", f"{INSTALL} --again")
     return Check(name, "ok", "can run")
@@ -166,7 +153,7 @@ def run(arguments: Namespace) -> int:
         print(json.dumps({"ok": good, "checks": [asdict(finding) for finding in findings]}, indent=2))
     else:
         print("\n".join(line for finding in findings for line in _lines(finding)))
-        print("Nothing essential is broken." if good else "Something essential is broken: see the lines marked missing.")
+        print("Nothing essential is broken." if good else "Something essential is broken: see above.")
     return 0 if good else 1
 
 

@@ -27,7 +27,7 @@ class Scratch:
 
     def __init__(self, folder: Path):
         folder.mkdir(parents=True, exist_ok=True)
-        self._file = TemporaryFile(dir=folder)
+        self._file = TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the line
         self._length, self.peak = 0, 0.0
 
     def __len__(self) -> int:
@@ -96,7 +96,7 @@ class Reflected:
     def __getitem__(self, span: slice) -> np.ndarray:
         start, stop, _ = span.indices(len(self))
         start, stop, length = start - self._pad, stop - self._pad, len(self._line)
-        if 0 <= start and stop <= length:
+        if start >= 0 and stop <= length:
             return self._line[start:stop]
         period = max(1, 2 * (length - 1))
         place = np.arange(start, stop) % period

@@ -1,0 +1,1 @@
+"""From any sound to a voice: files in, files out, however long."""

@@ -22,6 +22,7 @@ CENTS_PER_PITCH, LOWEST_CENTS = 20, 1997.3794084376191  # above 10 Hz
 REACH = 4  # pitches on either side of the peak that have a say
 LEVELS = 5  # of the U-Net; each halves time and frequency
 CHUNK = 32000  # frames that the network reads at once (320 s)
+MEL_BLOCK = 6000  # frames whose complex spectrum is held at once
 TILE_CPU, TILE_GPU = 128, 8192  # frames that a stage computes at once
 STAGE_HALO = 8  # frames: four residual blocks of two 3 × 3 convolutions
 
@@ -71,9 +72,9 @@ def log_mel(samples: Tensor, check: Check = unchecked) -> Tensor:
     basis, window = mel_basis().to(samples), torch.hann_window(FFT, device=samples.device)
     padded = mirror(samples, FFT // 2, FFT // 2)
     blocks = []
-    for first in range(0, frame_count(len(samples)), 6000):  # a minute at a time keeps the complex spectrum small
+    for first in range(0, frame_count(len(samples)), MEL_BLOCK):
         check()
-        last = min(first + 6000, frame_count(len(samples)))
+        last = min(first + MEL_BLOCK, frame_count(len(samples)))
         piece = padded[first * HOP:(last - 1) * HOP + FFT]
         spectrum = torch.stft(piece, FFT, HOP, window=window, center=False, return_complex=True)
         blocks.append((basis @ spectrum.abs()).clamp_min(MEL_FLOOR).log())

@@ -46,7 +46,8 @@ def decoded(path: Path, container: Container, rate: int, channels: int, block: i
     The child is held back by its pipe, so nothing is decoded that is not asked for, and it ends with the iterator.
     """
     command = [_program("ffmpeg", container.name), "-nostdin", *_confined(path, container),
-               "-map", "0:a:0", "-vn", "-sn", "-dn", "-ar", str(rate), "-ac", str(channels), "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
+               "-map", "0:a:0", "-vn", "-sn", "-dn", "-ar", str(rate), "-ac", str(channels),
+               "-c:a", "pcm_f32le", "-f", "f32le", "pipe:1"]
     with _child(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as (child, complaints):
         while data := _patiently(child, lambda: child.stdout.read(block * channels * 4), path):
             whole = len(data) // (4 * channels)

@@ -204,7 +204,8 @@ def canary(tmp_path, tone):
 
 
 IMPOSTORS = {
-    "text": "Hello.\n", "exe": "MZ\0\0", "html": "<!DOCTYPE html>", "empty": "", "utf-16": "\xff\xfeH\0i\0", "one byte": "\xff",
+    "text": "Hello.\n", "exe": "MZ\0\0", "html": "<!DOCTYPE html>", "empty": "", "one byte": "\xff",
+    "utf-16": "\xff\xfeH\0i\0",
     "m3u8": "#EXTM3U\n#EXTINF:1,\n{canary}\n#EXT-X-ENDLIST\n",
     "m3u8 elsewhere": "#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:{port}/a.ts\n#EXT-X-ENDLIST\n",
     "concat": "ffconcat version 1.0\nfile '{canary}'\n", "concat elsewhere": "ffconcat version 1.0\nfile http://127.0.0.1:{port}/\n",

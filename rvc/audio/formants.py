@@ -4,9 +4,14 @@ The spectral envelope is the cepstrally smoothed magnitude (Bogert, Healy and Tu
 1968): low quefrencies are the throat, high ones the glottis.  It is taken off each frame, stretched in frequency and
 put back, while the phases stay: pitch shifting with the pitch left alone (Hock, stftPitchShift, 2021).
 """
+from collections.abc import Iterator
+from functools import partial
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.fft import irfft, rfft
+
+from rvc.audio.lines import Line, in_blocks
 
 FRAME, HOP = 1024, 32  # samples
 BLOCK = 2048  # frames at once
@@ -14,6 +19,12 @@ WINDOW = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)
 SYNTHESIS_WINDOW = WINDOW * HOP / np.sum(WINDOW**2)
 TINY = np.finfo(np.float64).tiny
 BINS = np.arange(FRAME // 2 + 1)
+
+
+def formants_shifted(line: Line, quefrency_ms: float, timbre: float, rate: int = 16000) -> Iterator[np.ndarray]:
+    """The line in blocks of a minute; see `formant_shift`."""
+    change = partial(formant_shift, quefrency_ms=quefrency_ms, timbre=timbre, rate=rate)
+    return in_blocks(line, change, block=60 * rate // HOP * HOP, context=2 * FRAME)
 
 
 def formant_shift(samples: np.ndarray, quefrency_ms: float, timbre: float, rate: int = 16000) -> np.ndarray:

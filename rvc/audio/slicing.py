@@ -5,7 +5,8 @@ Ranges are (K, 2) int64, [begin, end) in samples.
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from rvc.audio.loudness import rms_envelope
+from rvc.audio.lines import Line, Reflected
+from rvc.audio.loudness import frame_energy, rms_envelope
 
 # The slicer of training data, whose cuts the voices of the RVC family have in common.
 SLICE_THRESHOLD = 10 ** (-42 / 20)  # RMS
@@ -37,7 +38,7 @@ def frame_rms(samples: np.ndarray, window: int, hop: int) -> np.ndarray:
     """(N,) → (T,): RMS of a window around every multiple of the hop; silence beyond the ends."""
     padded = np.pad(samples, window // 2)
     frames = sliding_window_view(padded, window)[::hop]
-    return _rms(frames)
+    return np.sqrt(np.einsum("tw,tw->t", frames, frames, dtype=np.float64) / window)
 
 
 def _cuts(rms: np.ndarray, shortest: int, silence: int, kept: int) -> list[tuple[int, int]]:
@@ -77,55 +78,47 @@ def runs(holds: np.ndarray) -> np.ndarray:
     return np.flatnonzero(edges).reshape(-1, 2)
 
 
-def loud_intervals(samples: np.ndarray, rate: int = 16000, *, below_peak_db: float = 60.0) -> np.ndarray:
-    """(N,) → ranges that are not silent: RMS over a quarter of a second, against the loudest such quarter.
+def loud_intervals(line: Line, rate: int = 16000, *, below_peak_db: float = 60.0) -> np.ndarray:
+    """The ranges of a line that are not silent: RMS over a quarter of a second, against the loudest such quarter.
 
     Nothing for a silent sound.
     """
     hop = rate // 8
-    rms = rms_envelope(samples, hop)
+    rms = rms_envelope(line, hop)
     loud = runs((rms > rms.max() * 10 ** (-below_peak_db / 20)) & (rms > 0))
-    return np.minimum(loud * hop, len(samples))
+    return np.minimum(loud * hop, len(line))
 
 
-def silent_stretches(samples: np.ndarray, rate: int = 16000, *, threshold_db: float = -70.0,
+def silent_stretches(line: Line, rate: int = 16000, *, threshold_db: float = -70.0,
                      least_seconds: float = 0.5) -> np.ndarray:
-    """(N,) → ranges of at least this length in which every frame of 20 ms has an RMS below the threshold.
+    """The ranges of a line of at least this length in which every frame of 20 ms has an RMS below the threshold.
 
     threshold_db: against full scale, an RMS of 1.
     """
     frame = round(SILENT_FRAME * rate)
-    whole = len(samples) // frame
-    rms = _rms(samples[:whole * frame].reshape(whole, frame))
-    if whole * frame < len(samples):
-        rms = np.append(rms, _rms(samples[None, whole * frame:]))
-    silent = np.minimum(runs(rms < 10 ** (threshold_db / 20)) * frame, len(samples))
+    lengths = np.minimum(frame, len(line) - np.arange(0, len(line), frame))
+    rms = np.sqrt(frame_energy(line, frame) / lengths)
+    silent = np.minimum(runs(rms < 10 ** (threshold_db / 20)) * frame, len(line))
     return silent[silent[:, 1] - silent[:, 0] >= least_seconds * rate]
 
 
-def _rms(frames: np.ndarray) -> np.ndarray:
-    """(T, frame) → (T,)."""
-    return np.sqrt(np.einsum("tw,tw->t", frames, frames, dtype=np.float64) / frames.shape[1])
-
-
-def quiet_cuts(samples: np.ndarray, *, every: int = 608_000, search: int = 96_000, longest: int = 656_000,
+def quiet_cuts(line: Line, *, every: int = 608_000, search: int = 96_000, longest: int = 656_000,
                window: int = 160) -> list[int]:
-    """(N,) → where to cut a sound that is too long to convert at once: the quietest place near every `every` samples.
+    """Where to cut a sound that is too long to convert at once: the quietest place near every `every` samples.
 
     search: how far to look on both sides; longest: what needs no cut; window: samples over which |x| is summed.
     Defaults are those of 16 kHz: 38, 6 and 41 s, and 10 ms.
     """
-    if len(samples) + window <= longest:
+    if len(line) + window <= longest:
         return []
-    return [_quietest_place(samples, centre - search, centre + search, window)
-            for centre in range(every, len(samples), every)]
+    return [_quietest_place(line, centre - search, centre + search, window)
+            for centre in range(every, len(line), every)]
 
 
-def _quietest_place(samples: np.ndarray, first: int, end: int, window: int) -> int:
+def _quietest_place(line: Line, first: int, end: int, window: int) -> int:
     """The first place n in [first, end) with the least sum of |x| over n − window / 2 … n + window / 2 − 1."""
-    first, end = max(0, first), min(end, len(samples))
-    place = np.abs(np.arange(first - window // 2, end + window // 2 - 1))
-    mirrored = np.minimum(place, 2 * (len(samples) - 1) - place)
-    total = np.cumsum(np.abs(samples[mirrored]), dtype=np.float64)
+    first, end = max(0, first), min(end, len(line))
+    around = Reflected(line, window)[first + window - window // 2:end + window + window // 2 - 1]
+    total = np.cumsum(np.abs(around), dtype=np.float64)
     sums = total[window - 1:] - np.concatenate([[0.0], total[:-window]])
     return first + int(sums.argmin())

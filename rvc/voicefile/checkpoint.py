@@ -13,6 +13,7 @@ from rvc.files import replace_atomically
 from rvc.synthesis.config import CONTENT_WIDTHS, VitsConfig
 from rvc.voicefile.facts import vocoder_in
 from rvc.voicefile.kinds import DISCRIMINATOR, GENERATOR, VOICE
+from rvc.voicefile.networks import Shapes, discriminator_shapes, voice_shapes
 from rvc.voicefile.refusal import Refusal, about, demand
 from rvc.voicefile.source import Source, finite, open_source
 from rvc.voicefile.spelling import compare, old_spelling, respelled
@@ -25,8 +26,6 @@ FAMILIES = (  # Hz, bins of the spectrogram, upsampling rates and kernels, as th
     (44100, 1025, (7, 7, 3, 3), (14, 14, 6, 6)), (32000, 513, (10, 4, 2, 2, 2), (16, 16, 4, 4, 4)),
     (48000, 1025, (10, 6, 2, 2, 2), (16, 16, 4, 4, 4)),
 )
-
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -97,9 +96,7 @@ def _discriminator(found: Shapes) -> dict[str, Any]:
         raise Refusal("is a RingFormer discriminator, which this program cannot train with yet")
     version = LAYOUTS.get(layout)
     demand(version, "is a discriminator of a kind that is not known here")
-    from rvc.synthesis.discriminators import shapes
-
-    compare(found, shapes(version)).demand_none()
+    compare(found, discriminator_shapes(version)).demand_none()
     return {"role": "discriminator", "version": version}
 
 
@@ -126,11 +123,9 @@ def _generator(found: Shapes) -> dict[str, Any]:
 
 
 def _fits(found: Shapes, config: VitsConfig, traits: dict[str, Any]) -> bool:
-    from rvc.synthesis.vits import shapes
-
     if traits["vocoder"] != "hifigan" and not traits["uses_f0"]:
         return False
-    difference = compare(found, shapes(config, **traits))
+    difference = compare(found, voice_shapes(config, **traits))
     return not difference.missing and not difference.misshapen
 
 

@@ -137,8 +137,7 @@ class _LegacySource:
 
     def _check(self, storage: Storage) -> None:
         if storage.nbytes > self._cursor.size:
-            raise Refusal(f"is damaged: it announces {storage.nbytes} bytes of numbers and has {self._cursor.size} "
-                          "bytes in all")
+            raise Refusal(f"is cut off at byte {self._cursor.size}: it announces {storage.nbytes} bytes of numbers")
         same = self._told.setdefault(storage.key, storage) == storage
         demand(same, "is damaged: it describes one storage in two ways")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rvc.errors import VoiceFileError
 from rvc.synthesis.config import CONTENT_WIDTHS, VitsConfig
+from rvc.voicefile.networks import Shapes
 from rvc.voicefile.refusal import Refusal, demand, shown
 
 ORDER = ("epoch", "step", "sr", "f0", "version", "creation_date", "model_hash", "dataset_length", "model_name",
@@ -15,7 +16,6 @@ LABELS = {"hifigan": "HiFi-GAN", "mrf": "MRF HiFi-GAN", "refinegan": "RefineGAN"
 MOST_FACTS = 64
 _RENAMED = {"dataset_lenght": "dataset_length"}  # as older files spell it
 
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 def plain_facts(top: Mapping[str, Any]) -> dict[str, Any]:

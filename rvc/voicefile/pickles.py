@@ -61,14 +61,13 @@ def read_pickle(file: BytesIO, storage: Callable[[Storage], None]) -> tuple[Any,
     storage is told of every storage that a tensor may use, and refuses those that the file cannot hold.
     """
     machine = _Machine(storage)
-    start = file.tell()
     try:
         for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
             demand(count < MOST_INSTRUCTIONS, f"holds a pickle of more than {MOST_INSTRUCTIONS} instructions")
             machine.step(opcode.name, argument)
     except (ValueError, IndexError, KeyError, OverflowError):
         damage = "is damaged" if file.read(1) else "is cut off"
-        raise Refusal(f"holds a pickle that {damage} at byte {file.tell() - start}") from None
+        raise Refusal(f"holds a pickle that {damage} at byte {file.tell()}") from None
     return _checked(machine.result), frozenset(machine.inert)
 
 

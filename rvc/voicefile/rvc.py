@@ -17,6 +17,7 @@ from rvc.synthesis.config import CONTENT_WIDTHS, VitsConfig
 from rvc.voicefile.checkpoint import CheckpointFile, read_checkpoint, write_checkpoint
 from rvc.voicefile.facts import LABELS, ORDER, config_of, f0_of, plain_facts, rate_of, vocoder_of, width_of
 from rvc.voicefile.kinds import VOICE
+from rvc.voicefile.networks import voice_shapes
 from rvc.voicefile.refusal import Refusal, about, named
 from rvc.voicefile.source import Source, finite, header, open_source
 from rvc.voicefile.spelling import POSTERIOR, compare, respelled
@@ -104,11 +105,9 @@ def _voice(source: Source) -> VoiceFile:
 def _wanted(found: Mapping[str, tuple[int, ...]], config: VitsConfig, vocoder: str, uses_f0: bool, width: int,
             notes: list[str]) -> tuple[str, ...]:
     """The keys of the network, all of which are found in their shapes."""
-    from rvc.synthesis.vits import shapes
-
     if not uses_f0 and vocoder != "hifigan":
         raise Refusal(f"cannot be used: {LABELS[vocoder]} needs a melody, and the voice has none")
-    difference = compare(found, shapes(config, vocoder=vocoder, uses_f0=uses_f0, content_width=width))
+    difference = compare(found, voice_shapes(config, vocoder=vocoder, uses_f0=uses_f0, content_width=width))
     difference.demand_none()
     if difference.extra:
         notes.append(f"Weights that the voice does not use were left out: {named(difference.extra)}.")

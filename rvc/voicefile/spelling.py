@@ -5,12 +5,12 @@ Old: `x.weight_g`, `x.weight_v`.  New: `x.parametrizations.weight.original0` and
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rvc.voicefile.networks import Shapes
 from rvc.voicefile.refusal import Refusal, named
 
 _NEW = {".parametrizations.weight.original0": ".weight_g", ".parametrizations.weight.original1": ".weight_v"}
 POSTERIOR = "enc_q"  # keys that contain this belong to training alone
 
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 def old_spelling(key: str) -> str:

@@ -5,7 +5,7 @@ the result along time, and every frame says how salient each of 360 pitches, 20 
 """
 from collections.abc import Callable, Mapping
 
-import librosa
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,6 +24,7 @@ LEVELS = 5  # of the U-Net; each halves time and frequency
 CHUNK = 32000  # frames that the network reads at once (320 s)
 MEL_BLOCK = 6000  # frames whose complex spectrum is held at once
 TILE_CPU, TILE_GPU = 128, 8192  # frames that a stage computes at once
+SEGMENT = 2000  # frames that the GRU reads between two questions
 STAGE_HALO = 8  # frames: four residual blocks of two 3 × 3 convolutions
 
 
@@ -82,9 +83,14 @@ def log_mel(samples: Tensor, check: Check = unchecked) -> Tensor:
 
 
 def mel_basis() -> Tensor:
-    """(128, 513) float32, area-normalised triangles (Slaney) on the HTK scale."""
-    return torch.from_numpy(librosa.filters.mel(sr=SAMPLE_RATE, n_fft=FFT, n_mels=MELS, fmin=MEL_LOW, fmax=MEL_HIGH,
-                                                htk=True))
+    """(128, 513) float32: triangles of area 1 over Hz, evenly spaced on the HTK mel scale."""
+    low, high = 2595 * np.log10(1 + np.array([MEL_LOW, MEL_HIGH]) / 700)
+    edges = 700 * (10 ** (np.linspace(low, high, MELS + 2) / 2595) - 1)[:, None]  # Hz
+    bins = np.linspace(0, SAMPLE_RATE / 2, FFT // 2 + 1)
+    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
+    triangles = np.maximum(0, np.minimum(rising, falling)) * 2 / (edges[2:] - edges[:-2])
+    return torch.from_numpy(triangles.astype(np.float32))
 
 
 def mirror(x: Tensor, left: int, right: int) -> Tensor:
@@ -173,12 +179,27 @@ class UNet(nn.Module):
 
 
 class BiGRU(nn.Module):
+    """(B, T, inputs) → (B, T, 2 width): a GRU that reads ahead and one that reads back (Cho et al., 2014).
+
+    Each is run a segment at a time, handing its state on, so that a stop is heard; the numbers are the same.
+    """
+
     def __init__(self, inputs: int, width: int):
         super().__init__()
         self.gru = nn.GRU(inputs, width, batch_first=True, bidirectional=True)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.gru(x)[0]
+    def forward(self, x: Tensor, check: Check = unchecked) -> Tensor:
+        return torch.cat([self._read(x, "", check), self._read(x.flip(1), "_reverse", check).flip(1)], dim=2)
+
+    def _read(self, x: Tensor, direction: str, check: Check) -> Tensor:
+        weights = [getattr(self.gru, name + direction) for name in ("weight_ih_l0", "weight_hh_l0",
+                                                                    "bias_ih_l0", "bias_hh_l0")]
+        state, heard = x.new_zeros(1, len(x), self.gru.hidden_size), []
+        for segment in x.split(SEGMENT, dim=1):
+            check()
+            out, state = torch.gru(segment, state, weights, True, 1, 0.0, False, False, True)  # biases; batch first
+            heard.append(out)
+        return torch.cat(heard, dim=1)
 
 
 class SalienceNet(nn.Module):
@@ -207,7 +228,8 @@ class SalienceNet(nn.Module):
         for stage in up:
             x = self._tiled(stage, check, x, skips.pop())
         x = self._tiled(lambda *inputs: self.cnn(top(*inputs)), check, x, skips.pop())  # (B, 3, T, 128)
-        return torch.sigmoid(self.fc(x.transpose(1, 2).flatten(2)))
+        x = self.fc[0](x.transpose(1, 2).flatten(2), check)  # (B, T, 512), from 3 · 128 of the channels
+        return torch.sigmoid(self.fc[1](x))
 
     def _tiled(self, stage: Callable[..., Tensor], check: Check, x: Tensor, *skip: Tensor) -> Tensor:
         """stage(x), or stage(x, skip) with a skip of twice the frames, without ever holding more than a tile inside."""

@@ -150,6 +150,15 @@ def test_47_a_wav_of_nan_is_refused(written, refused):
     assert "damaged" in refused(read_audio, written(wav(data, tag=3, bits=32)))
 
 
+def test_47_damage_is_known_before_the_end(written):
+    data = np.zeros(160_000, "<f4")
+    data[16_000:18_000] = np.inf
+    blocks = read_blocks(written(wav(data.tobytes(), tag=3, bits=32)), 1.0)
+    assert next(blocks).length == 16_000
+    with pytest.raises(AudioError, match="damaged"):
+        next(blocks)
+
+
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 1e38, -1e38])
 @pytest.mark.parametrize("rate", [16000, 40000])
 def test_47_a_few_wrong_numbers_are_mended_and_noted(written, tone, wrong, rate):

@@ -62,11 +62,6 @@ def open_archive(path: Path) -> Iterator[Archive]:
         yield Archive(source.tree, source.inert, source)
 
 
-def is_torch(head: bytes) -> bool:
-    """Whether a file that begins so may be a torch file."""
-    return head.startswith((LOCAL, b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"))
-
-
 class _ZipSource:
     def __init__(self, cursor: Cursor):
         self._zip = ZipArchive(cursor)

@@ -2,18 +2,31 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rvc.errors import VoiceFileError
 from rvc.voicefile.cursor import Cursor
 from rvc.voicefile.index import is_index, read_index
-from rvc.voicefile.kinds import CONTENT, DISCRIMINATOR, FCPE, GENERATOR, HEAD, RMVPE, VOICE
+from rvc.voicefile.kinds import (
+    CONTENT,
+    DISCRIMINATOR,
+    FCPE,
+    GENERATOR,
+    HEAD,
+    RMVPE,
+    VOICE,
+    is_safetensors,
+    is_torch,
+    refuse_foreign,
+)
 from rvc.voicefile.npy import MARK, read_npy
 from rvc.voicefile.refusal import about, shown
-from rvc.voicefile.rvc import CheckpointFile, VoiceFile, read_checkpoint, read_voice, read_weights
-from rvc.voicefile.source import open_source
+
+if TYPE_CHECKING:
+    from rvc.voicefile.rvc import CheckpointFile, VoiceFile
 
 REFUSED = "refused"
+WANTED = "a voice file, checkpoint, index or file of weights"
 
 
 @dataclass(frozen=True)
@@ -46,11 +59,19 @@ def describe(path: Path) -> Description:
 def _describe(path: Path) -> Description:
     with about(path), Cursor.open(path) as cursor:
         head = cursor.peek(HEAD)
+        if not (is_index(head) or head.startswith(MARK) or is_torch(head) or is_safetensors(head)):
+            refuse_foreign(cursor, WANTED)
     if is_index(head):
         return _index(path)
-    if head.startswith(MARK):
-        return _array(path)
-    with about(path), open_source(path, "a voice file, checkpoint, index or file of weights") as source:
+    return _array(path) if head.startswith(MARK) else _weights(path)
+
+
+def _weights(path: Path) -> Description:
+    """Imports torch, which takes seconds that a web page is not worth."""
+    from rvc.voicefile.rvc import read_checkpoint, read_voice, read_weights
+    from rvc.voicefile.source import open_source
+
+    with about(path), open_source(path, WANTED) as source:
         kind, shapes = source.kind, [tuple(tensor.shape) for tensor in source.tensors.values()]
     if kind == VOICE:
         return _voice(path, read_voice(path))
@@ -63,7 +84,7 @@ def _describe(path: Path) -> Description:
     return Description(known.get(kind, "weights" if shapes else REFUSED), sentence, {"tensors": len(shapes)})
 
 
-def _voice(path: Path, voice: VoiceFile) -> Description:
+def _voice(path: Path, voice: "VoiceFile") -> Description:
     melody = "sings the melody" if voice.uses_f0 else "ignores the melody"
     speakers = f"{voice.config.speakers} speaker" + "s" * (voice.config.speakers != 1)
     sentence = f"{shown(path.name)} is an RVC {voice.version} voice at {_kilohertz(voice.config.sample_rate)} with " \
@@ -75,7 +96,7 @@ def _voice(path: Path, voice: VoiceFile) -> Description:
     return Description("voice", sentence, facts | said, voice.notes)
 
 
-def _checkpoint(path: Path, checkpoint: CheckpointFile) -> Description:
+def _checkpoint(path: Path, checkpoint: "CheckpointFile") -> Description:
     size = {"weights": len(checkpoint.weights), "epoch": checkpoint.iteration}
     if checkpoint.role == "discriminator":
         sentence = f"{shown(path.name)} is a discriminator {checkpoint.version}, which only training uses."

@@ -33,6 +33,16 @@ NSF_HIFIGAN, WEIGHTS, DATA = "an NSF-HiFiGAN vocoder", "weights of a network tha
 RINGFORMER = "a RingFormer voice, which this program cannot render yet"
 
 
+def is_torch(head: bytes) -> bool:
+    """Whether a file that begins so may be a torch file, zip or legacy."""
+    return head.startswith((b"PK\x03\x04", b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"))
+
+
+def is_safetensors(head: bytes) -> bool:
+    """Whether JSON follows what would be the length of a header."""
+    return head[8:9] == b"{"
+
+
 def kind_of_bytes(cursor: Cursor) -> str | None:
     """What a file is that is neither torch, safetensors nor an index; None when its first bytes do not tell."""
     cursor.move(0)

@@ -29,6 +29,7 @@ __all__ = ["CheckpointFile", "VoiceFile", "model_hash", "read_checkpoint", "read
 
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SAFETENSORS = ".safetensors"
+LARGEST_VOICE = 512 << 20  # bytes; five times the largest in circulation
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class VoiceFile:
 
 def read_voice(path: Path) -> VoiceFile:
     """A complete voice whose weights are finite and fit its config.  Raises `VoiceFileError` for anything else."""
-    with about(path), open_source(path, "a voice file") as source:
+    with about(path), open_source(path, "a voice file", largest=LARGEST_VOICE) as source:
         if source.kind != VOICE:
             raise Refusal(f"is {source.kind}")
         source.demand_plain()

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rvc.voicefile.container import is_torch, open_archive
+from rvc.voicefile.container import open_archive
 from rvc.voicefile.cursor import Cursor
-from rvc.voicefile.kinds import HEAD, kind_of_tree, refuse_foreign, weights_in
+from rvc.voicefile.kinds import HEAD, is_safetensors, is_torch, kind_of_tree, refuse_foreign, weights_in
 from rvc.voicefile.pickles import INERT
 from rvc.voicefile.refusal import Refusal, demand, named
-from rvc.voicefile.tensors import is_safetensors, open_tensors, parse
+from rvc.voicefile.tensors import open_tensors, parse
 
 LARGEST_FILE = 4 << 30  # bytes
 METADATA = "rvc"  # the entry of a safetensors header that holds a voice's facts, as JSON
@@ -42,13 +42,13 @@ class Source:
 
 
 @contextmanager
-def open_source(path: Path, wanted: str) -> Iterator[Source]:
-    """wanted: what a refusal says that the file is not, such as "a voice file"."""
+def open_source(path: Path, wanted: str, *, largest: int = LARGEST_FILE) -> Iterator[Source]:
+    """wanted: what a refusal says that the file is not, such as "a voice file"; largest: bytes."""
     with Cursor.open(path) as cursor:
         head = cursor.peek(HEAD)
-        demand(cursor.size <= LARGEST_FILE, f"is larger than {LARGEST_FILE >> 30} GiB, which no file of a voice is")
         if not is_torch(head) and not is_safetensors(head):
             refuse_foreign(cursor, wanted)
+        demand(cursor.size <= largest, f"is larger than {largest >> 20} MiB, and so not {wanted}")
     with _torch(path) if is_torch(head) else _safetensors(path) as source:
         yield source
 

@@ -58,10 +58,6 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
         yield TensorFile(metadata, tensors, file)
 
 
-def is_safetensors(head: bytes) -> bool:
-    return len(head) >= 9 and head[8:9] == b"{"
-
-
 def read_header(path: Path) -> tuple[dict[str, str], dict[str, Described]]:
     """(metadata, tensors), if every byte of the file belongs to exactly one tensor."""
     with Cursor.open(path) as cursor:

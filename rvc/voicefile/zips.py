@@ -16,7 +16,8 @@ STORED, DEFLATED = 0, 8
 ENCRYPTED, HAS_DESCRIPTOR = 1, 8  # bits of the flags
 MOST_MEMBERS = 20_000
 LONGEST_NAME = 1000  # bytes
-LARGEST_RATIO = 64  # of unpacked to packed size; weights pack to no less than half
+LARGEST_RATIO = 64  # of unpacked to packed size of a member; the pickle packs well
+ALLOWANCE = 32 << 20  # bytes that all members together may have beyond twice the file, as weights hardly pack
 DAMAGED = "has a damaged zip directory"
 
 
@@ -43,6 +44,8 @@ class ZipArchive:
         cursor.move(start)
         members = [_member(cursor) for _ in range(count)]
         demand(cursor.position == tail, DAMAGED)
+        total = sum(member.size for member in members)
+        demand(total <= 2 * cursor.size + ALLOWANCE, f"unpacks to {total} bytes out of {cursor.size}")
         self.members: dict[str, Member] = {}
         for member in members:
             if member.name in self.members:

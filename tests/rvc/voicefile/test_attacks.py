@@ -148,6 +148,14 @@ def test_10_a_record_packed_a_thousand_to_one(tmp_path):
     assert "unpacks the record voice/data/0" in refusal(read_weights, path)
 
 
+def test_10_many_records_that_are_each_packed_modestly(tmp_path):
+    numel = 4 * MEBIBYTE
+    noise = random.Random(1).randbytes(numel // 8)  # of four bytes each: packs 32 to 1
+    path = archive(tmp_path / "a.pth", pickled_tensors({"a": tensor(numel=numel, shape=(numel,), strides=(1,))}),
+                   {str(key): noise + bytes(numel * 4 - len(noise)) for key in range(4)}, method=8)
+    assert "unpacks to" in refusal(read_weights, path)
+
+
 def test_10_an_honestly_packed_record_is_read(tmp_path):
     data = np.random.default_rng(1).standard_normal(16).astype(np.float32)
     path = archive(tmp_path / "a.pth", pickled_tensors({"a": tensor()}), {"0": data.tobytes()}, method=8)

@@ -1,5 +1,7 @@
 """`python -m rvc inspect`"""
 import json
+import subprocess
+import sys
 
 from forge import SMALL_INDEX, TINY, saved, tiny
 
@@ -37,3 +39,11 @@ def test_what_cannot_be_used_exits_with_1(tmp_path, capsys):
     for absent in (tmp_path / "absent.pth", tmp_path):
         assert main(["inspect", str(absent)]) == 1
         assert "cannot be read" in capsys.readouterr().out
+
+
+def test_a_web_page_is_told_without_loading_torch(tmp_path):
+    (tmp_path / "page.pth").write_bytes(b"<!DOCTYPE html><html></html>")
+    code = "import sys; from rvc.__main__ import main; main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code, "inspect", str(tmp_path / "page.pth")], capture_output=True,
+                         text=True, timeout=60, check=False)
+    assert run.returncode == 0 and "is a web page" in run.stdout

@@ -1,28 +1,20 @@
 """What the synthesizer is told, frame by frame.  Training and conversion hear with the same ears."""
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rvc.audio.lines import Line
 from rvc.content import ContentEncoder
 from rvc.f0 import F0Estimator
 from rvc.f0.track import FRAME_RATE, F0Track, at_length
+from rvc.interruption import Check, unchecked
 
 SAMPLE_RATE = 16000  # Hz, of all that is listened to
 HOP = SAMPLE_RATE // FRAME_RATE  # samples
 CONTENT_REPEATS = 2  # 50 content vectors a second for 100 frames
 MELODY_BLOCK, MELODY_CONTEXT = 60 * SAMPLE_RATE, 2 * SAMPLE_RATE  # samples: heard at once, and around that
-
-
-class Line(Protocol):
-    """Samples at 16 kHz, in memory or not: line[a:b] is (b − a,) float32."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, span: slice) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -48,11 +40,11 @@ class FeatureExtractor:
     estimator: F0Estimator | None
     device: torch.device
 
-    def content(self, samples: np.ndarray) -> Tensor:
+    def content(self, samples: np.ndarray, check: Check = unchecked) -> Tensor:
         """(N,) at 16 kHz → (T50, D), 50 vectors a second."""
-        return self.encoder.encode(torch.from_numpy(np.ascontiguousarray(samples, np.float32)).to(self.device))
+        return self.encoder.encode(self._waveform(samples), check)
 
-    def melody(self, line: Line, check: Callable[[], None]) -> F0Track:
+    def melody(self, line: Line, check: Check = unchecked) -> F0Track:
         """N samples → N // 160 + 1 frames; heard in one go up to a minute, then minute by minute."""
         frames = len(line) // HOP + 1
         if len(line) <= MELODY_BLOCK + 2 * MELODY_CONTEXT:
@@ -65,9 +57,11 @@ class FeatureExtractor:
             parts.append(track.hz[skipped:skipped + min(MELODY_BLOCK // HOP, frames - start // HOP)])
         return F0Track(torch.cat(parts), FRAME_RATE)
 
-    def _heard(self, samples: np.ndarray, check: Callable[[], None]) -> F0Track:
-        waveform = torch.from_numpy(np.ascontiguousarray(samples, np.float32)).to(self.device)
-        return F0Track(self.estimator.estimate(waveform, check).hz.cpu(), FRAME_RATE)
+    def _heard(self, samples: np.ndarray, check: Check) -> F0Track:
+        return F0Track(self.estimator.estimate(self._waveform(samples), check).hz.cpu(), FRAME_RATE)
+
+    def _waveform(self, samples: np.ndarray) -> Tensor:
+        return torch.tensor(samples, dtype=torch.float32, device=self.device)
 
 
 def to_frames(content: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
 """What is said: the phonetic content of speech, without who says it and at what pitch."""
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from rvc.registry import Entry, Registry
@@ -6,6 +7,7 @@ from rvc.registry import Entry, Registry
 if TYPE_CHECKING:
     from torch import Tensor
 
+Check = Callable[[], None]
 SAMPLE_RATE = 16000  # Hz, of what every encoder hears
 FRAME_RATE = 50  # content vectors a second
 HOP, WINDOW = 320, 400  # samples between two frames and samples in one: 20 ms and 25 ms
@@ -21,9 +23,10 @@ class ContentEncoder(Protocol):
 
     width: int
 
-    def encode(self, samples: "Tensor") -> "Tensor":
+    def encode(self, samples: "Tensor", check: Check) -> "Tensor":
         """(N,) float in about [−1, 1] → (frames(N), D) float32.
 
+        check is called at least once a second of computing and may raise; by default nothing is asked.
         Raises `AudioError` when not even one frame fits.
         """
 

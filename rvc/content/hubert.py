@@ -14,6 +14,7 @@ from rvc.content import frames
 from rvc.content.layouts import transformers_names
 from rvc.content.sizes import checked_sizes
 from rvc.errors import AudioError, VoiceFileError
+from rvc.interruption import Check, interruptible, unchecked
 
 NOT_NEEDED = re.compile(r"masked_spec_embed$|label_embs_concat$|final_proj\.|lm_head\.")  # only training uses them
 LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
@@ -40,12 +41,13 @@ class Hubert:
         self.width = sizes["classifier_proj_size" if projects else "hidden_size"]
 
     @torch.no_grad()
-    def encode(self, samples: Tensor) -> Tensor:
+    def encode(self, samples: Tensor, check: Check = unchecked) -> Tensor:
         """See `ContentEncoder`; the answer stays on the encoder's device."""
         if not frames(samples.shape[-1]):
             raise AudioError("The recording is shorter than 25 milliseconds; choose a longer one.")
         weight = self.model.feature_projection.projection.weight
-        hidden = self.model(samples.to(weight)[None]).last_hidden_state
+        with interruptible(self.model, check):
+            hidden = self.model(samples.to(weight)[None]).last_hidden_state
         return self.model.final_proj(hidden)[0].float()
 
 

@@ -5,6 +5,7 @@ from torch import Tensor
 from rvc.audio.spectrogram import MelSpectrogram
 from rvc.content import HOP, SAMPLE_RATE, WINDOW, frames
 from rvc.errors import AudioError
+from rvc.interruption import Check, unchecked
 
 BANDS = 80
 FFT = 512
@@ -23,8 +24,9 @@ class Mel:
     def __init__(self, *, device: torch.device | str):
         self.window = torch.hann_window(WINDOW, device=device)
 
-    def encode(self, samples: Tensor) -> Tensor:
+    def encode(self, samples: Tensor, check: Check = unchecked) -> Tensor:
         """See `ContentEncoder`."""
+        check()
         if not frames(samples.shape[-1]):
             raise AudioError("The recording is shorter than 25 milliseconds; choose a longer one.")
         windows = samples.to(self.window).unfold(-1, WINDOW, HOP) * self.window  # (T, 400)

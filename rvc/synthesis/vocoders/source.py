@@ -30,7 +30,8 @@ class HarmonicSource(nn.Module):
         order = torch.arange(1, self.l_linear.in_features + 1, device=f0_hz.device)
         a_sample = (f0_hz.float().unsqueeze(-1) * order / self.sample_rate).fmod(1.0)  # (B, T, H) cycles
         position = torch.arange(1, self.hop + 1, device=f0_hz.device).unsqueeze(-1)
-        phase = across_frames(a_sample.unsqueeze(2) * position) + self._start(len(f0_hz), noise) * (order > 1)
+        phase = across_frames(multiples(a_sample.unsqueeze(2), position))
+        phase = phase + self._start(len(f0_hz), noise) * (order > 1)
         voiced = (f0_hz > 0).float().repeat_interleave(self.hop, 1)
         return self.l_linear(breathing(sine(phase), voiced, noise)).tanh().transpose(1, 2)
 
@@ -52,6 +53,15 @@ class SmoothSource(nn.Module):
         phase = across_frames((gliding / self.sample_rate).view(len(gliding), -1, self.hop, 1).cumsum(2))
         noise("uniform", (len(f0_hz), 1))  # the start of the fundamental: drawn for the sake of order, and always 0
         return self.merge(breathing(sine(phase), (gliding > 0).float(), noise)).transpose(1, 2)
+
+
+def multiples(cycles: Tensor, count: Tensor) -> Tensor:
+    """count · cycles, less some whole cycles, as exactly as float32 can say it.  cycles: 0…1; count: below 4096.
+
+    The twelve leading bits of the cycles are multiplied without rounding; a plain product would lose as many.
+    """
+    coarse = (cycles * 4096).round() / 4096
+    return (coarse * count).fmod(1.0) + (cycles - coarse) * count
 
 
 def across_frames(cycles: Tensor) -> Tensor:

@@ -141,6 +141,13 @@ def test_an_unknown_file_is_continued_only_by_its_etag(server, part):
         fetching.discard(part)
 
 
+def test_an_unknown_file_is_not_continued_from_another_address(server, part):
+    begin(server, part, body=BODY[::-1], sha256=None, size=None)
+    server.answers = [ranged(BODY)]
+    assert fetch(wanted(server, None, None, path="/revised"), part, patience=QUICK) == HASH
+    assert server.ranges == [None] and part.read_bytes() == BODY
+
+
 def test_the_version_changes_and_the_server_continues_all_the_same(server, part):
     begin(server, part, body=BODY[::-1], sha256=None, size=None)
     rest = {"ETag": '"2"', "Content-Range": f"bytes {HALF}-{len(BODY) - 1}/{len(BODY)}"}
@@ -174,15 +181,26 @@ def test_a_damaged_note_is_no_note(server, part):
     assert fetch(wanted(server), part, patience=QUICK) == HASH
 
 
-@pytest.mark.parametrize("length", [None, -1], ids=["announced", "not announced"])
-def test_more_than_the_most_is_refused_at_once(server, part, monkeypatch, length):
+def chunked(body):
+    """Says that it ends, and not where."""
+    return lambda request: send(request, b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body), length=-1,
+                                Transfer_Encoding="chunked")
+
+
+@pytest.mark.parametrize("answer", [whole, chunked])
+def test_more_than_the_most_is_refused_at_once(server, part, monkeypatch, answer):
     monkeypatch.setattr(fetching, "LARGEST", 1000)
-    chunked = {"Transfer-Encoding": "chunked"} if length else {}
-    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY) if length else BODY
-    server.answers = [lambda request: send(request, body, length=length, **chunked)]
+    server.answers = [answer(BODY)]
     with pytest.raises(DownloadError, match="larger than 1,000 bytes"):
         fetch(wanted(server, None, None), part, patience=QUICK)
     assert len(server.asked) == 1 and not part.exists()
+
+
+def test_a_chunked_file_comes_whole_and_is_known_to_be(server, part):
+    server.answers = [chunked(BODY)]
+    assert fetch(wanted(server, None, None), part, patience=QUICK) == HASH
+    assert fetch(wanted(server, None, None), part, patience=QUICK) == HASH
+    assert len(server.asked) == 1
 
 
 def test_an_unknown_file_of_unknown_length_could_be_half_of_one(server, part):

@@ -19,7 +19,7 @@ from rvc.f0.track import F0Track
 PITCHES, CENTS_PER_PITCH, LOWEST_CENTS = 360, 20, 1997.3794084376191  # count, cents, cents above 10 Hz
 WIDEST_STEP = 11  # pitches between two frames; the likelihood of a step falls linearly to 0 at the next
 DECODED = 512  # frames that the path is searched over at once
-HEARD_CPU, HEARD_GPU = 8, 512  # frames that the network judges at once
+HEARD_CPU, HEARD_GPU = 8, 128  # frames that the network judges at once
 LOADING = Lock()  # torchcrepe hands the network over in a variable of its own module
 
 

@@ -68,11 +68,10 @@ def test_silence_is_exactly_unvoiced(built, method):
     assert hz.any()
 
 
-@pytest.mark.parametrize("method", [m for m in F0_ESTIMATORS if not F0_ESTIMATORS[m].facts["weights"]])
-@pytest.mark.parametrize("hz", [110.0, 220.0, 440.0])
+@pytest.mark.parametrize("method, hz", [  # the full crepe is slow; its small sister hears the other notes
+    (m, hz) for m in F0_ESTIMATORS if not F0_ESTIMATORS[m].facts["weights"]
+    for hz in ((220.0,) if m == "crepe" else (110.0, 220.0, 440.0))])
 def test_a_note_is_heard_within_twenty_cents(built, method, hz):
-    if method == "crepe" and hz != 220.0:
-        pytest.skip("the full network is slow; its small sister hears the others")
     heard = built(method).estimate(note(hz, 0.4)).hz[10:-10]
     assert (heard > 0).float().mean() > 0.95
     assert (1200 * torch.log2(heard[heard > 0] / hz)).abs().max() < 20
@@ -119,13 +118,16 @@ def test_pieces_of_a_long_recording_join_without_a_seam(built, method, monkeypat
     assert (1200 * torch.log2(whole[both] / joined[both])).abs().quantile(0.98) < 3
 
 
-@pytest.mark.parametrize("method, name", [("fcpe", "fcpe"), ("crepe-tiny", "crepe-tiny"), ("crepe", "crepe")])
-def test_bundled_networks_agree_with_the_reference(built, golden, method, name):
-    """golden f0/f0.npz: torchfcpe 0.0.4 (local arg-max, 0.006), torchcrepe 0.0.24 without its dither."""
-    audio = torch.from_numpy(rule.speech("dsp_3s", 48000, 16000)).float()[:32000]
-    ours, gold = built(method).estimate(audio).hz, torch.from_numpy(golden("f0/f0.npz")[name])
-    assert torch.equal(ours > 0, gold > 0)
-    assert torch.allclose(ours, gold, rtol=0, atol=0.01 if method == "fcpe" else 2e-4)
+@pytest.mark.parametrize("method, seconds, tolerance", [
+    ("fcpe", 2, 0.01), ("crepe-tiny", 2, 2e-4), ("crepe", 1, 2e-4),
+    pytest.param("crepe", 2, 2e-4, marks=pytest.mark.nightly)])
+def test_bundled_networks_agree_with_the_reference(built, golden, method, seconds, tolerance):
+    """golden f0/f0.npz: torchfcpe 0.0.4 (local arg-max, 0.006), torchcrepe 0.0.24 without dither; two seconds."""
+    audio = torch.from_numpy(rule.speech("dsp_3s", 48000, 16000)).float()[:16000 * seconds]
+    alike = 201 if seconds == 2 else 95  # after one second windows, and the mean of three, hear the end
+    ours, gold = built(method).estimate(audio).hz[:alike], torch.from_numpy(golden("f0/f0.npz")[method][:alike])
+    assert torch.equal(ours > 0, gold > 0) and ours.any()
+    assert torch.allclose(ours, gold, rtol=0, atol=tolerance)
 
 
 def test_a_quiet_piece_of_a_loud_recording_is_as_quiet_to_praat_as_the_whole_says(built, monkeypatch):

@@ -86,6 +86,13 @@ def test_tiles_change_no_number(model):
         model.network.tile = rmvpe.TILE_CPU
 
 
+def test_segments_of_the_gru_change_no_number(model, monkeypatch):
+    frames = torch.from_numpy(rule.normal("gru", (1, 70, 384)))
+    reader = model.network.fc[0]
+    monkeypatch.setattr(rmvpe, "SEGMENT", 16)
+    assert torch.allclose(reader(frames), reader.gru(frames)[0], rtol=0, atol=1e-6)
+
+
 def test_blocks_of_the_spectrogram_change_no_number(monkeypatch):
     audio = speech("blocks", 20000)
     whole = log_mel(audio)

@@ -75,7 +75,8 @@ def fetch(wanted: Wanted, part: Path, *, patience: Patience = PATIENCE, report: 
             return _attempt(wanted, part, patience, report)
         except _Fault as fault:
             if pause is None:
-                raise _failure(wanted, f"{fault}, after {len(patience.pauses) + 1} tries") from None
+                raise _failure(wanted, f"{fault}, after {len(patience.pauses) + 1} tries; start it again later, or "
+                                       "give the file with --from") from None
             _wait(pause, Step(f"{part.stem}: {fault}; another try in {pause:g} s"), patience, report)
         except OSError as problem:
             raise _failure(wanted, f"it cannot be written: {problem.strerror or problem}") from None

@@ -28,6 +28,11 @@ class Clip:
         melody = [] if self.f0_hz is None else [len(self.f0_hz)]
         return min(2 * len(self.content), len(self.wave) // hop, *melody)
 
+    def to(self, device: torch.device) -> "Clip":
+        """On a device."""
+        melody = None if self.f0_hz is None else self.f0_hz.to(device)
+        return replace(self, content=self.content.to(device), f0_hz=melody, wave=self.wave.to(device))
+
     def window(self, start: int, frames: int, hop: int) -> "Clip":
         """A stretch of it, with content at 100 frames a second: each of the 50 is held for two."""
         stop = start + frames

@@ -158,16 +158,16 @@ class VitsRecipe:
             learner.sound = True
 
     def _teach_judges(self, batches: Sequence[Batch], noise: Noise, lone: Reconstruction | None) -> dict[str, Tensor]:
-        """Show the judges real and made sound, and propose their step."""
+        """Show the judges real and made sound, one after the other, and propose their step."""
         self.judges.settle()
         self.judges.begin()
         total = 0.0
         for batch, share in _shares(batches):
             take = lone or self._render(batch, noise, gradient=False)
-            both = torch.cat((self._heard(batch, take), take.audio.detach()))
             with self._autocast():
-                verdicts = [verdict.chunk(2) for verdict, _ in self.judges.network(both)]
-            loss = share * judges_loss(*zip(*verdicts))
+                verdicts = [[verdict for verdict, _ in self.judges.network(sound)]
+                            for sound in (self._heard(batch, take), take.audio.detach())]
+            loss = share * judges_loss(*verdicts)
             self.judges.backward(loss)
             total = total + loss.detach()
         return {"judges": total, "norm_judges": self.judges.propose(total)}

@@ -89,9 +89,13 @@ def assert_gradients_equal(network: torch.nn.Module, stored: dict, total: float)
 
 
 def assert_weights_moved(network: torch.nn.Module, before: dict, case: dict) -> None:
+    """AdamW's first step is the rate times the gradient's sign, which is rounding where the gradient is all but 0."""
     for key, weight in network.named_parameters():
         stored = rule.new_spelling(key)
-        tolerance = 2.1e-4 if key.endswith("conv_k.bias") else 1e-6
-        assert weight.flatten()[:4].tolist() == pytest.approx(case["g_after_first4"][stored], abs=tolerance), key
         moved = (weight - before[key]).abs().mean().item()
-        assert moved == pytest.approx(case["g_step_delta_absmean"][stored], rel=1e-2, abs=1e-6), key
+        noisy = key.endswith("conv_k.bias")
+        assert moved == pytest.approx(case["g_step_delta_absmean"][stored], rel=1e-3, abs=1e-4 if noisy else 1e-6), key
+        vanishing = weight.grad.abs() < 1e-3 * weight.grad.square().mean().sqrt()
+        tolerance = torch.where(vanishing | noisy, 2.1e-4, 1e-6).flatten()[:4]
+        difference = (weight.flatten()[:4] - torch.tensor(case["g_after_first4"][stored])).abs()
+        assert (difference <= tolerance).all(), key

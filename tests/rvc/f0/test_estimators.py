@@ -124,7 +124,7 @@ def test_pieces_of_a_long_recording_join_without_a_seam(built, method, monkeypat
 def test_bundled_networks_agree_with_the_reference(built, golden, method, seconds, tolerance):
     """golden f0/f0.npz: torchfcpe 0.0.4 (local arg-max, 0.006), torchcrepe 0.0.24 without dither; two seconds."""
     audio = torch.from_numpy(rule.speech("dsp_3s", 48000, 16000)).float()[:16000 * seconds]
-    alike = 201 if seconds == 2 else 95  # after one second windows, and the mean of three, hear the end
+    alike = 201 if seconds == 2 else 80  # the likeliest path depends on what is sung after it
     ours, gold = built(method).estimate(audio).hz[:alike], torch.from_numpy(golden("f0/f0.npz")[method][:alike])
     assert torch.equal(ours > 0, gold > 0) and ours.any()
     assert torch.allclose(ours, gold, rtol=0, atol=tolerance)

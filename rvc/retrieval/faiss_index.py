@@ -51,7 +51,7 @@ class FaissIndex:
         """
         vectors = _checked(content)
         with faiss_threads(threads):
-            vectors = reduce(vectors, threads=threads)
+            vectors = reduce(vectors)
             index = _inverted_file(vectors.shape[1], cells(len(vectors)))
             index.cp.min_points_per_centroid = 1  # a single cell takes any number, without a warning on the terminal
             index.train(vectors)

@@ -22,8 +22,8 @@ class RelativeAttention(nn.Module):
         super().__init__()
         self.heads = heads
         width = channels // heads
-        self.emb_rel_k = nn.Parameter(torch.randn(1, 2 * WINDOW + 1, width) * width ** -0.5)
-        self.emb_rel_v = nn.Parameter(torch.randn(1, 2 * WINDOW + 1, width) * width ** -0.5)
+        self.emb_rel_k = _positions(width)
+        self.emb_rel_v = _positions(width)
         self.conv_q = Conv1d(channels, channels, 1)
         self.conv_k = Conv1d(channels, channels, 1)
         self.conv_v = Conv1d(channels, channels, 1)
@@ -43,6 +43,10 @@ class RelativeAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:  # (B, C, T) -> (B, heads, T, C / heads)
         return x.unflatten(1, (self.heads, -1)).transpose(-2, -1)
+
+
+def _positions(width: int) -> nn.Parameter:
+    return nn.Parameter(nn.init.normal_(torch.empty(1, 2 * WINDOW + 1, width), std=width ** -0.5))
 
 
 def _onto_diagonals(banded: Tensor) -> Tensor:

@@ -102,7 +102,8 @@ def _typed(value: Any, kind: Any) -> Any:
         return value
     if kind in (int, float):
         number = isinstance(value, (int, float) if kind is float else int) and not isinstance(value, bool)
-        _demand(number and abs(value) < 1e6, f"{str(value)[:40]!r} stands where a number is expected")
+        _demand(number and abs(value) < 1e6, f"a {type(value).__name__} stands where a number is expected"
+                if not number else "a number in it is far too large")
         return value
     _demand(isinstance(value, (list, tuple)) and len(value) <= 8, "a short list is expected")
     return tuple(_typed(item, kind.__args__[0]) for item in value)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
+from rvc.synthesis.blueprint import blueprint
 from rvc.synthesis.convolution import Conv1d, Conv2d, fold
 from rvc.synthesis.memory import Recomputing
 
@@ -123,7 +124,7 @@ VERSIONS: dict[str, tuple[Sequence[int], Sequence[tuple[int, int, int]]]] = {
 
 def shapes(version: str, *, spectral: bool = False) -> dict[str, tuple[int, ...]]:
     """Key → shape, in the order and the spelling of the files."""
-    with torch.device("meta"):
+    with blueprint():
         network = Discriminator(version, spectral=spectral)
     return {key: tuple(value.shape) for key, value in network.state_dict().items()}
 

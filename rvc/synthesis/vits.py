@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from rvc.synthesis.blueprint import blueprint
 from rvc.synthesis.config import VitsConfig
 from rvc.synthesis.convolution import fold
 from rvc.synthesis.encoders import PosteriorEncoder, TextEncoder
@@ -106,7 +107,7 @@ class Vits(nn.Module):
 def load_vits(config: VitsConfig, weights: Mapping[str, Tensor], *, vocoder: str, uses_f0: bool,
               content_width: int) -> Vits:
     """A folded float32 synthesizer for rendering, from weights in old spelling or already folded, without enc_q."""
-    with torch.device("meta"):
+    with blueprint():
         network = Vits(config, vocoder=vocoder, uses_f0=uses_f0, content_width=content_width, posterior=False)
         if not any(key.endswith(".weight_v") for key in weights):
             fold(network)
@@ -117,7 +118,7 @@ def load_vits(config: VitsConfig, weights: Mapping[str, Tensor], *, vocoder: str
 
 def shapes(config: VitsConfig, *, vocoder: str, uses_f0: bool, content_width: int) -> dict[str, tuple[int, ...]]:
     """Key → shape of the full network, posterior encoder included, in the order and the spelling of voice files."""
-    with torch.device("meta"):
+    with blueprint():
         network = Vits(config, vocoder=vocoder, uses_f0=uses_f0, content_width=content_width)
     return {key: tuple(value.shape) for key, value in network.state_dict().items()}
 

@@ -3,6 +3,7 @@
 The only module that joins paths of the program's own; the others are handed a `Workspace` or a `VoiceFolder`.
 """
 import os
+import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from rvc.errors import WorkspaceError
 CHECKOUT = Path(__file__).resolve().parent.parent
 VARIABLE = "VOICEWRIGHT_WORKSPACE"
 LONGEST_NAME = 100  # characters
+VOICE_SUFFIXES = {".pth", ".safetensors"}
+TRAINING = re.compile(r"[GD]_\d+\.pth$")  # a checkpoint, not a voice; a voice may well be called G_Anna
+AGE = re.compile(r"_(\d+)e(?:_(\d+)s)?$")
 RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 
 
@@ -69,6 +73,11 @@ class Workspace:
     def cache(self) -> Path:
         return self.root / "cache"
 
+    @property
+    def scratch(self) -> Path:
+        """For sound that is being worked on."""
+        return self.cache / "scratch"
+
     def voice(self, name: str) -> "VoiceFolder":
         """The folder of one voice.  Raises `WorkspaceError` for a name that cannot be a folder."""
         return VoiceFolder(self.voices / folder_name(name))
@@ -95,6 +104,54 @@ class VoiceFolder:
     @property
     def index_file(self) -> Path:
         return self.path / f"{self.name}.index"
+
+
+@dataclass(frozen=True)
+class FoundVoice:
+    """Where a voice lies.  index: the one that belongs to the file, if there is one."""
+
+    name: str
+    file: Path
+    index: Path | None
+
+
+def find_voice(workspace: Workspace, reference: str) -> FoundVoice:
+    """By its name in the workspace, or by the path of its file or folder.  Raises `WorkspaceError` with the choices."""
+    path = Path(reference).expanduser()
+    if reference and path.is_file():
+        return FoundVoice(path.stem, path, _index_of(path))
+    folder = path if reference and path.is_dir() else workspace.voices / reference
+    if not reference or not folder.is_dir():
+        known = ", ".join(voice_names(workspace)) or "none yet"
+        raise WorkspaceError(f"There is no voice {reference!r}: give the path of a voice file, or one of the voices in "
+                             f"{workspace.voices} ({known}).")
+    files = [file for file in folder.iterdir() if file.suffix in VOICE_SUFFIXES and not TRAINING.match(file.name)]
+    if not files:
+        raise WorkspaceError(f"The folder {folder} holds no voice file; put a .pth or .safetensors into it.")
+    best = max(files, key=lambda file: (file.stem == folder.name, _age(file), file.name))
+    return FoundVoice(folder.name, best, _index_of(best))
+
+
+def voice_names(workspace: Workspace) -> list[str]:
+    """Folders of the workspace that hold a voice file."""
+    folders = workspace.voices.iterdir() if workspace.voices.is_dir() else ()
+    return sorted(folder.name for folder in folders if folder.is_dir() and not folder.name.startswith("_")
+                  and any(f.suffix in VOICE_SUFFIXES and not TRAINING.match(f.name) for f in folder.iterdir()))
+
+
+def _age(file: Path) -> tuple[int, int]:
+    """Epoch and step, as the family writes them into names: voice_40e_1200s."""
+    found = AGE.search(file.stem)
+    return (int(found[1]), int(found[2] or 0)) if found else (-1, -1)
+
+
+def _index_of(voice: Path) -> Path | None:
+    """The index in the voice's folder that has its name, else the only one, else the one with most of its name."""
+    found = [file for file in voice.parent.glob("*.index") if not file.name.startswith("trained")]
+    stem = AGE.sub("", voice.stem).casefold()
+    named = [file for file in found if stem in file.stem.casefold()]
+    exact = [file for file in named if file.stem.casefold() == stem]
+    return next(iter(exact or sorted(named) or (found if len(found) == 1 else [])), None)
 
 
 def find_workspace(asked: Path | None = None) -> Workspace:

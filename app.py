@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 
 from rvc.commandline import add_options, settings_from
 from rvc.errors import RvcError, SettingsError
-from rvc.settings import AppSettings
+from rvc.settings.program import AppSettings
 from rvc.workspace import Workspace, find_workspace
 
 HOST = "127.0.0.1"  # nobody but this machine

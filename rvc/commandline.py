@@ -2,7 +2,7 @@
 from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, Namespace
 from typing import Any
 
-from rvc.settings import Leaf, Settings, build, leaves
+from rvc.options import Leaf, Settings, build, leaves
 
 
 def add_options(parser: ArgumentParser, cls: type[Settings]) -> None:

@@ -14,7 +14,7 @@ from rvc.f0.assemble import assemble
 from rvc.pool import Pool
 from rvc.retrieval.faiss_index import FaissIndex
 from rvc.retrieval.indexfile import load_index
-from rvc.settings import PitchSettings
+from rvc.settings.conversion import PitchSettings
 from rvc.synthesis.config import CONTENT_WIDTHS
 from rvc.voice import VoiceModel, load_voice
 from rvc.voicefile.weights import read_weights

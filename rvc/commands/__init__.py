@@ -3,8 +3,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rvc.options import Settings
 from rvc.registry import Entry, Registry
-from rvc.settings import Settings
 
 
 def _none(parser: ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from rvc.errors import DeviceError
 from rvc.f0 import F0_ESTIMATORS
 from rvc.holdings import State, holdings
 from rvc.remedies import DOWNLOAD, FFMPEG, INSTALL
-from rvc.settings import DoctorSettings
+from rvc.settings.program import DoctorSettings
 from rvc.weights import WEIGHTS, usable
 from rvc.workspace import Workspace, find_workspace, writable
 

@@ -14,7 +14,7 @@ from rvc.fetching import PATIENCE, address_problem, megabytes
 from rvc.holdings import Holding, State, holdings, is_sha256
 from rvc.progress import Report, Step, silent
 from rvc.registry import Entry, Registry
-from rvc.settings import DownloadSettings
+from rvc.settings.program import DownloadSettings
 from rvc.weights import ESSENTIAL, HUB, WEIGHTS, Weight
 from rvc.workspace import Workspace, find_workspace
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rvc.commandline import settings_from
 from rvc.commands import Command
-from rvc.settings import InspectSettings
+from rvc.settings.program import InspectSettings
 from rvc.voicefile.describe import Description, describe
 
 

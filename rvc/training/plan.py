@@ -2,7 +2,7 @@
 from collections.abc import Collection
 
 from rvc.errors import SettingsError
-from rvc.settings import TrainSettings
+from rvc.settings.training import TrainSettings
 from rvc.synthesis.vocoders import VOCODERS
 from rvc.training.schedule import Schedule
 from rvc.training.vits_recipe import RecipeConfig

@@ -15,7 +15,8 @@ from rvc.__main__ import main
 from rvc.commandline import add_options, settings_from
 from rvc.commands import COMMANDS, Command
 from rvc.errors import SettingsError
-from rvc.settings import AppSettings, DoctorSettings, InspectSettings, Settings, flat, leaves, option
+from rvc.options import Settings, flat, leaves, option
+from rvc.settings.program import AppSettings, DoctorSettings, InspectSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -1,6 +1,6 @@
 """Options declared once: types are coerced, ranges hold, names are known."""
 import math
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as patience
 from hypothesis import strategies as st
 
-from rvc import settings
 from rvc.errors import SettingsError
-from rvc.settings import Settings, build, flat, leaves, option
+from rvc.options import Settings, build, flat, leaves, option
+from rvc.settings import conversion, program, training
 
-EVERY = [cls for cls in vars(settings).values()
-         if isinstance(cls, type) and issubclass(cls, Settings) and is_dataclass(cls)]
+MODULES = (conversion, program, training)
+EVERY = [cls for module in MODULES for cls in vars(module).values()
+         if isinstance(cls, type) and issubclass(cls, Settings) and cls is not Settings]
 
 
 @dataclass(frozen=True)

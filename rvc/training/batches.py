@@ -68,8 +68,8 @@ class Batch:
 
     def split(self, parts: int) -> list["Batch"]:
         """The same rows in so many batches, as many of them as there are rows at most."""
-        rows = torch.arange(len(self)).tensor_split(min(parts, len(self)))
-        return [self._each(lambda tensor, row=row: tensor[row[0]: row[-1] + 1]) for row in rows]
+        parts = min(parts, len(self))
+        return [self._each(lambda tensor, number=number: tensor.tensor_split(parts)[number]) for number in range(parts)]
 
     def _each(self, change) -> "Batch":
         held = {item.name: getattr(self, item.name) for item in fields(self)}

@@ -30,7 +30,7 @@ AHEAD, WORKERS = 4, 2  # batches made before they are asked for, and threads tha
 
 @dataclass(frozen=True)
 class Slice:
-    """A line of the manifest.  samples: at the voice's rate; f0: None for a voice without melody; hash: of the sound."""
+    """A line of the manifest.  samples: at the voice's rate; f0: None without melody; hash: of the sound."""
 
     wave: str
     speaker: int

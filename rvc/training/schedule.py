@@ -14,7 +14,7 @@ class Schedule:
     """
 
     warmup: str = "none"
-    warmup_length: int = 0
+    warmup_length: int = 5
     warmup_unit: str = "epochs"
     decay: str = "exponential"
     gamma: float = 0.999875

@@ -181,10 +181,11 @@ class VitsRecipe:
             take = lone or self._render(batch, noise, gradient=True)
             terms = self._own_terms(batch, take, share, frames)
             self.judges.settle()  # waited for here, while the device computes the terms above
-            if judging:
-                terms |= self._judged_terms(batch, take, share)
-            terms["generator"] = sum(terms.values())
-            self.generator.backward(terms["generator"])
+            with _frozen(self.judges.network):
+                if judging:
+                    terms |= self._judged_terms(batch, take, share)
+                terms["generator"] = sum(terms.values())
+                self.generator.backward(terms["generator"])
             found = {name: found.get(name, 0.0) + term.detach() for name, term in terms.items()}
         return found | {"norm_generator": self.generator.propose(found["generator"])}
 
@@ -195,8 +196,8 @@ class VitsRecipe:
         return {"spectral": share * self._spectral_weight * distance, "kl": self.config.kl_weight * divergence}
 
     def _judged_terms(self, batch: Batch, take: Reconstruction, share: float) -> dict[str, Tensor]:
-        """What the judges, who do not learn here, say; of the real sound only the maps are needed, and no gradient."""
-        with _frozen(self.judges.network), self._autocast():
+        """What the judges say, who do not learn here; of the real sound only the maps are needed, and no gradient."""
+        with self._autocast():
             with torch.no_grad():
                 _, maps_real = zip(*self.judges.network(self._heard(batch, take)))
             verdicts, maps = zip(*self.judges.network(take.audio))

@@ -2,7 +2,7 @@
 from argparse import SUPPRESS, ArgumentParser, BooleanOptionalAction, Namespace
 from typing import Any
 
-from rvc.options import Leaf, Settings, build, leaves
+from rvc.options import Leaf, Settings, build, group_labels, leaves
 
 
 def add_options(parser: ArgumentParser, cls: type[Settings]) -> None:
@@ -10,10 +10,12 @@ def add_options(parser: ArgumentParser, cls: type[Settings]) -> None:
 
     A flag is the option's own name: `pitch.transpose` is `--transpose`, so names are unique in a class.
     """
-    groups: dict[str, Any] = {}
+    titles, groups = dict(group_labels(cls)), {}
     for leaf in leaves(cls):
         group, _, name = leaf.name.rpartition(".")
-        place = parser if not group else groups.setdefault(group, parser.add_argument_group(group))
+        if group and group not in groups:
+            groups[group] = parser.add_argument_group(titles[group])
+        place = groups[group] if group else parser
         place.add_argument("--" + name.replace("_", "-"), dest=leaf.name, default=SUPPRESS, **_shape(leaf))
 
 
@@ -34,7 +36,8 @@ def _shape(leaf: Leaf) -> dict[str, Any]:
         return {"action": BooleanOptionalAction, "help": f"{help} (default: {default})"}
     about = leaf.option
     where = f", {about.low:g} to {about.high:g}" if None not in (about.low, about.high) else ""
-    default = "" if leaf.default is None else f"default: {leaf.default}"
+    shown = ",".join(map(str, leaf.default)) if isinstance(leaf.default, tuple) else leaf.default
+    default = "" if shown in (None, "") else f"default: {shown}"
     facts = f"{default}{where}".strip(", ")
     unit = f" {about.unit}" if about.unit else ""
     metavar = "{" + ",".join(about.choices) + "}" if about.choices else leaf.name.rpartition(".")[2].upper()

@@ -95,6 +95,14 @@ def leaves(cls: type[Settings], prefix: str = "") -> Iterator[Leaf]:
             yield Leaf(name, leaf.kind, leaf.default, leaf.option)
 
 
+def group_labels(cls: type[Settings], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted name and label of every group in a settings class, outer before inner."""
+    for leaf in _own_fields(cls):
+        if isinstance(leaf.kind, type) and issubclass(leaf.kind, Settings):
+            yield prefix + leaf.name, leaf.option.label
+            yield from group_labels(leaf.kind, prefix + leaf.name + ".")
+
+
 def build(cls: type[Settings], values: Mapping[str, Any]) -> Any:
     """Settings from dotted names; absent ones keep their defaults.  Unknown names are refused, all of them named."""
     known = {leaf.name: leaf for leaf in leaves(cls)}

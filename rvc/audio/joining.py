@@ -1,7 +1,11 @@
 """Putting converted parts back where they came from."""
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+
+from rvc.audio.lines import Line
+
+BLOCK = 2**19  # samples handled at once
 
 
 class Joiner:
@@ -36,7 +40,24 @@ class Joiner:
         last = self._waiting[:missing]
         if len(last) < missing:
             last = _faded(last, self.fade, falling=True)
-        return np.pad(last, (0, missing - len(last)))
+        line = np.zeros(missing, np.float32)  # what is not written to takes no memory
+        line[:len(last)] = last
+        return line
+
+
+def between_silences(line: Line, fade: int, *, rises: bool, falls: bool, block: int = BLOCK) -> Iterator[np.ndarray]:
+    """The line in blocks, risen from silence at its beginning and fallen to it at its end."""
+    for start in range(0, len(line), block):
+        samples = line[start:start + block]
+        place = np.arange(start, start + len(samples))
+        depth = np.minimum(place if rises else fade, len(line) - 1 - place if falls else fade)
+        yield samples * np.sin(np.pi / 2 * ((depth + 0.5) / fade).clip(0, 1)).astype(np.float32) ** 2
+
+
+def silence(length: int, block: int = BLOCK) -> Iterator[np.ndarray]:
+    """So many zeros, in blocks."""
+    for start in range(0, length, block):
+        yield np.zeros(min(block, length - start), np.float32)
 
 
 def join(parts: Iterable[tuple[int, np.ndarray]], length: int, fade: int) -> np.ndarray:

@@ -43,7 +43,7 @@ class Scratch:
         self._file.seek(4 * self._length)
         self._file.write(np.ascontiguousarray(samples, np.float32).data)
         self._length += len(samples)
-        self.peak = max(self.peak, float(np.abs(samples).max(initial=0.0)))
+        self.peak = max(self.peak, float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
 
     def extend(self, blocks: Iterator[np.ndarray]) -> "Scratch":
         for block in blocks:

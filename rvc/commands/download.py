@@ -8,18 +8,18 @@ from pathlib import Path
 
 from rvc.commandline import settings_from
 from rvc.commands import Command
+from rvc.commands.terminal import cleared, written_over
 from rvc.downloads import NotAccepted, install, install_copy
 from rvc.errors import DownloadError, SettingsError
 from rvc.fetching import PATIENCE, address_problem, megabytes
 from rvc.holdings import Holding, State, holdings, is_sha256
-from rvc.progress import Report, Step, silent
+from rvc.progress import Step
 from rvc.registry import Entry, Registry
 from rvc.settings.program import DownloadSettings
 from rvc.weights import ESSENTIAL, HUB, WEIGHTS, Weight
 from rvc.workspace import Workspace, find_workspace
 
 ALL = "all"
-CLEAR = "\r\x1b[K"  # a terminal's line, emptied
 
 
 def positionals(parser: ArgumentParser) -> None:
@@ -57,11 +57,12 @@ class _Task:
         """Show what will be fetched, fetch it, say how it went."""
         print("\n".join(_facts(holding, self.hub)), flush=True)
         try:
-            install(self.workspace, holding, hub=self.hub, ask=self.ask, patience=PATIENCE, report=_reporter())
+            install(self.workspace, holding, hub=self.hub, ask=self.ask, patience=PATIENCE,
+                    report=written_over(_how_far))
         except DownloadError as problem:
             return self._refused(holding.id, problem)
         finally:
-            print(_line(), end="", flush=True)
+            print(cleared(), end="", flush=True)
         print("  is there already, and verified" if holding.state is State.PRESENT else "  installed")
         return True
 
@@ -78,7 +79,7 @@ class _Task:
 
     def ask(self, holding: Holding, size: int, sha256: str) -> bool:
         """By --accept, else by a question, else no."""
-        print(f"{_line()}  arrived   {holding.file.name}, {megabytes(size)} ({size:,} bytes)\n  SHA-256   {sha256}")
+        print(f"{cleared()}  arrived   {holding.file.name}, {megabytes(size)} ({size:,} bytes)\n  SHA-256   {sha256}")
         if sha256 in map(str.lower, self.settings.accept):
             return True
         if not sys.stdin.isatty():
@@ -90,7 +91,7 @@ class _Task:
         return answer.strip().lower() in ("y", "yes")
 
     def _refused(self, id: str, problem: DownloadError) -> bool:
-        print(f"{_line()}{problem}", file=sys.stderr, flush=True)
+        print(f"{cleared()}{problem}", file=sys.stderr, flush=True)
         if isinstance(problem, NotAccepted):
             print(f"To accept it: {self._again(id, problem.sha256)}", file=sys.stderr)
         return False
@@ -161,23 +162,10 @@ def _size(weight: Weight, found: list[Holding]) -> str:
     return "–" if None in sizes else megabytes(sum(sizes))
 
 
-def _reporter() -> Report:
-    """One line of the terminal that is written over; nothing where the output goes to a file."""
-    if not sys.stdout.isatty():
-        return silent
-
-    def show(step: Step) -> None:
-        rate = step.facts.get("bytes_per_second")
-        of = f" of {megabytes(step.total)}" if step.total else ""
-        how_far = "" if rate is None else f": {megabytes(step.done)}{of}, {megabytes(round(rate))}/s"
-        print(f"{CLEAR}  {step.what}{how_far}", end="", flush=True)
-
-    return show
-
-
-def _line() -> str:
-    """Back to an empty line, where progress was shown."""
-    return CLEAR if sys.stdout.isatty() else ""
+def _how_far(step: Step) -> str:
+    rate = step.facts.get("bytes_per_second")
+    of = f" of {megabytes(step.total)}" if step.total else ""
+    return f"  {step.what}" + ("" if rate is None else f": {megabytes(step.done)}{of}, {megabytes(round(rate))}/s")
 
 
 COMMAND = Command(settings=DownloadSettings, run=run, positionals=positionals)

@@ -20,8 +20,8 @@ class PitchSettings(Settings):
                                              advanced=True)
     f0_threshold: float | None = option(None, "Voicing threshold", "How sure the method must be to call a frame "
                                         "voiced; empty is the method's own.", low=0, high=1, step=0.001, advanced=True)
-    hop_length: int = option(160, "Hop", "Listen every so many samples of 16 kHz; less follows fast vibrato and costs "
-                             "time.", unit="samples", low=1, high=512, step=1, advanced=True)
+    hop_length: int = option(160, "Hop", "Listen every so many samples of 16 kHz; less costs time, more is coarser.",
+                             unit="samples", low=1, high=512, step=1, advanced=True)
     filter_radius: int = option(0, "Median filter", "Each voiced frame becomes the median of so many on either side; "
                                 "mends single octave errors.", unit="frames", low=0, high=10, step=1, advanced=True)
     autotune: bool = option(False, "Autotune", "Pull the melody to the nearest semitone.")
@@ -81,7 +81,8 @@ class ComputeSettings(Settings):
     speaker: int = option(0, "Speaker", "Which speaker of the voice.", low=0, high=16383, step=1)
     split_audio: bool = option(False, "Split audio", "Convert the stretches between silences one by one.")
     silence_db: float = option(-70.0, "Silence", "Half a second below this level is written as silence and not "
-                               "converted; -inf switches that off.", unit="dBFS", low=-math.inf, high=0, advanced=True)
+                               "converted; --silence-db=-inf switches that off.", unit="dBFS", low=-math.inf, high=0,
+                               advanced=True)
     seed: int = option(0, "Seed", "The same seed gives the same bytes; -1 is different every time.",
                        low=-1, high=2**31 - 1, advanced=True)
     device: str = option("auto", "Device", "auto, cpu, cuda, cuda:1 … or mps.", advanced=True)

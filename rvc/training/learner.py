@@ -33,8 +33,10 @@ class Learner:
         return self.optimizer.param_groups[0]["lr"]
 
     def begin(self) -> None:
-        """Forget the gradient of the step before, and any answer not waited for."""
+        """Forget the gradient of the step before, and a proposal that something came in between of."""
         self.optimizer.zero_grad(set_to_none=True)
+        if self._answer is not None:
+            self.scaler.update()  # else it would refuse the next proposal
         self._answer = None
 
     def at_rate(self, rate: float) -> None:

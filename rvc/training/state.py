@@ -45,7 +45,11 @@ def learner_state(name: str, learner: Learner) -> State:
 
 
 def load_learner(name: str, learner: Learner, state: State) -> None:
-    """Raises `CheckpointError` when the state is that of another network."""
+    """Raises `CheckpointError` when the state is that of another network, or not whole."""
+    missing = {f"{name}.{entry}" for entry in ("groups", "moments", "scaler")} - state.numbers.keys()
+    if missing:
+        raise CheckpointError(f"The checkpoint is not whole: it lacks {', '.join(sorted(missing))}; go back to an "
+                              "earlier one.")
     load_network(learner.network, part(name, state.tensors))
     moments: dict[int, dict[str, Any]] = {}
     for key, value in {**part(f"{name}.optimizer", state.tensors),
@@ -59,7 +63,8 @@ def load_learner(name: str, learner: Learner, state: State) -> None:
     except ValueError:
         raise CheckpointError("The optimizer's part of the checkpoint is that of another network; start afresh.") \
             from None
-    learner.scaler.load_state_dict(state.numbers[f"{name}.scaler"])
+    if state.numbers[f"{name}.scaler"]:  # empty where gradients were not scaled
+        learner.scaler.load_state_dict(state.numbers[f"{name}.scaler"])
 
 
 def load_network(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:

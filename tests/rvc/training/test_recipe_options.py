@@ -95,6 +95,16 @@ def test_a_gradient_beyond_float16_halves_the_scale_and_is_no_alarm(half_precisi
     assert learner.scaler.get_scale() == (scale / 2 if half_precision else 1.0)
 
 
+def test_a_proposal_that_was_cut_short_does_not_stand_in_the_way_of_the_next():
+    learner = small.recipe(precision="fp16").judges
+    for _ in range(2):
+        learner.begin()
+        loss = sum(weight.square().sum() for weight in learner.network.parameters())
+        learner.backward(loss)
+        learner.propose(loss)
+    assert learner.settle() and learner.sound
+
+
 def test_a_long_gradient_is_shortened_and_a_short_one_is_not(half):
     recipe = small.recipe(clip=0.25)
     found = recipe.step([small.batch()], half)
@@ -263,6 +273,18 @@ def test_bf16_finds_nearly_the_same_losses(half):
     assert short.spectral != full.spectral
 
 
+def test_fp16_finds_its_scale_without_alarm_and_then_learns(half):
+    full, scaled = small.recipe(), small.recipe(precision="fp16")
+    before, expected = small.weights(scaled.generator.network), full.step([small.batch()], half)
+    found = [scaled.step([small.batch()], half) for _ in range(12)]
+    assert all(step.sound for step in found)
+    assert found[0].spectral.item() == pytest.approx(expected.spectral.item(), rel=0.05)
+    first = next(step for step in found if step.norm_judges.isfinite())
+    assert first.norm_judges.item() == pytest.approx(expected.norm_judges.item(), rel=0.05)
+    assert 1 < scaled.judges.scaler.get_scale() < 2.0 ** 16
+    assert found[-1].norm_generator.isfinite() and not small.same(small.weights(scaled.generator.network), before)
+
+
 class Reads(TorchDispatchMode):
     """Counts numbers that are read from tensors, which is when a device would be waited for."""
 
@@ -328,6 +350,22 @@ def test_the_same_seed_gives_the_same_step_and_another_does_not():
         noise = drawn_from(torch.Generator().manual_seed(seed))
         found.append(small.recipe().step([small.batch()], noise).generator)
     assert found[0] == found[1] != found[2]
+
+
+def test_precision_may_change_between_runs(half):
+    exact = small.recipe()
+    exact.step([small.batch()], half)
+    scaled = small.recipe(precision="fp16")
+    scaled.load_state(exact.state())
+    assert scaled.generator.scaler.get_scale() == 2.0 ** 16
+    exact.load_state(scaled.state())
+
+
+def test_a_state_that_lacks_something_is_refused(half):
+    state = small.recipe().state()
+    del state.numbers["judges.groups"]
+    with pytest.raises(CheckpointError, match="lacks judges.groups"):
+        small.recipe().load_state(state)
 
 
 @pytest.mark.parametrize("vocoder", ["mrf", "refinegan"])

@@ -15,7 +15,7 @@ from rvc.pool import Pool
 from rvc.retrieval.faiss_index import FaissIndex
 from rvc.retrieval.indexfile import load_index
 from rvc.settings.conversion import PitchSettings
-from rvc.synthesis.config import CONTENT_WIDTHS
+from rvc.synthesis.config import version_of
 from rvc.voice import VoiceModel, load_voice
 from rvc.voicefile.weights import read_weights
 from rvc.weights import usable
@@ -39,7 +39,7 @@ class Loader:
 
         Raises `SettingsError` with the remedy when its weights are not there, `VoiceFileError` when the widths differ.
         """
-        version = next((version for version, wide in CONTENT_WIDTHS.items() if wide == width), "v2")
+        version = version_of(width)
         folder, config = self._encoder_files(name)
         key = (name, version, folder and stamp(find_weights(folder)), self.device)
         encoder = self.pool.get("encoder", key, lambda: load_encoder(name, folder or self.workspace.pretrained,

@@ -22,22 +22,29 @@ def write(lines: Sequence[Scratch], target: Path, output: OutputSettings, *, rat
 
     Returns the peak of what was written.
     """
-    gain = min(1.0, CEILING / max(1e-9, *(line.peak for line in lines)))
-    limited: list[Line] = [Scaled(line, gain) for line in lines]
     format = format_of(target, output)
     subtype = SUBTYPES[output.bits] if format in ("wav", "flac") else None
-    target.parent.mkdir(parents=True, exist_ok=True)
-    peak = 0.0
-    with ExitStack() as cleaned:
+    with ExitStack() as opened:
+        def kept(blocks: Iterator[np.ndarray]) -> Scratch:
+            return opened.enter_context(Scratch(scratch)).extend(blocks)
+
         if output.clean_audio:
-            limited = [cleaned.enter_context(Scratch(scratch)).extend(denoised(line, rate, output.clean_strength))
-                       for line in limited]
-        with AudioWriter(target, to_rate, len(limited), format=format, subtype=subtype) as writer:
-            for samples in resampled(limited, rate, to_rate, length):
-                clipped = samples.clip(-1, 1)
-                peak = max(peak, float(np.abs(clipped).max(initial=0.0)))
-                writer.write(Audio(clipped, to_rate))
-    return peak
+            lines = [kept(denoised(line, rate, output.clean_strength)) for line in limited(lines)]
+        if to_rate != rate:
+            lines = [kept(resampled(line, rate, to_rate, length)) for line in lines]
+        peak = max(line.peak for line in lines)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with AudioWriter(target, to_rate, len(lines), format=format, subtype=subtype) as writer:
+            for start in range(0, length, to_rate * BLOCK):
+                stop = min(length, start + to_rate * BLOCK)
+                writer.write(Audio(np.stack([line[start:stop] for line in limited(lines)]), to_rate))
+    return min(peak, CEILING)
+
+
+def limited(lines: Sequence[Scratch]) -> list[Scaled]:
+    """The lines, all made softer by one factor if the loudest is above the ceiling."""
+    gain = min(1.0, CEILING / max(1e-9, *(line.peak for line in lines)))
+    return [Scaled(line, gain) for line in lines]
 
 
 def format_of(target: Path, output: OutputSettings) -> str:
@@ -46,12 +53,12 @@ def format_of(target: Path, output: OutputSettings) -> str:
     return output.format or (ending if ending in FORMATS else "wav")
 
 
-def resampled(lines: Sequence[Line], rate: int, to_rate: int, length: int) -> Iterator[np.ndarray]:
-    """(C, n) blocks at another rate, together exactly `length` samples long."""
-    resampler, given = Resampler(rate, to_rate, len(lines)), 0
-    for start in range(0, len(lines[0]), rate * BLOCK):
-        block = resampler.push(np.stack([line[start:start + rate * BLOCK] for line in lines]).astype(np.float32))
-        yield block[:, :length - given]
-        given = min(length, given + block.shape[1])
-    rest = resampler.finish()
-    yield np.pad(rest, ((0, 0), (0, max(0, length - given - rest.shape[1]))))[:, :length - given]
+def resampled(line: Line, rate: int, to_rate: int, length: int) -> Iterator[np.ndarray]:
+    """Blocks at another rate, together exactly `length` samples long."""
+    resampler, given = Resampler(rate, to_rate, 1), 0
+    for start in range(0, len(line), rate * BLOCK):
+        block = resampler.push(line[start:start + rate * BLOCK][None])[0]
+        yield block[:length - given]
+        given = min(length, given + len(block))
+    rest = resampler.finish()[0]
+    yield np.pad(rest, (0, max(0, length - given - len(rest))))[:length - given]

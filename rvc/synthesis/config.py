@@ -7,7 +7,8 @@ from rvc.errors import VoiceFileError
 
 FRAME_RATE = 100  # frames a second, in every voice
 RATES = (24000, 32000, 40000, 44100, 48000)  # Hz
-CONTENT_WIDTHS = {"v1": 256, "v2": 768}
+CONTENT_WIDTHS = {"v1": 256, "v2": 768}  # of the encoders that the community's voices were made with
+WIDEST_CONTENT = 4096
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class VitsConfig:
                 f"the upsampling rates multiply to {self.hop} samples a frame, which at 100 frames a second is not "
                 f"{self.sample_rate} Hz")
         _demand(self.upsample_initial_channels % 2 ** len(rates) == 0, "too few channels to halve at every stage")
+
+
+def version_of(content_width: int) -> str:
+    """What a voice of this width is called; with an encoder of another width than the community's it is a v2."""
+    return next((version for version, width in CONTENT_WIDTHS.items() if width == content_width), "v2")
 
 
 _RANGES = {

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from rvc.errors import VoiceFileError
-from rvc.synthesis.config import CONTENT_WIDTHS, VitsConfig
+from rvc.synthesis.config import CONTENT_WIDTHS, WIDEST_CONTENT, VitsConfig
 from rvc.voicefile.networks import Shapes
 from rvc.voicefile.refusal import Refusal, demand, shown
 
@@ -74,6 +74,9 @@ def width_of(top: Mapping[str, Any], shapes: Shapes, notes: list[str]) -> int:
     version = top.get("version") or "v1"
     demand(isinstance(version, str) and version in CONTENT_WIDTHS, f"cannot be used: its version is {_quoted(version)}")
     shape = shapes.get("enc_p.emb_phone.weight", ())
+    declared = top.get("content_width")  # only files of other encoders than the community's have it
+    if isinstance(declared, int) and 1 <= declared <= WIDEST_CONTENT and tuple(shape[1:]) == (declared,):
+        return declared
     if len(shape) != 2 or shape[1] not in CONTENT_WIDTHS.values():
         return CONTENT_WIDTHS[version]  # the comparison of shapes will name what is wrong
     if not top.get("version"):

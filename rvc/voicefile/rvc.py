@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rvc.files import replace_atomically
-from rvc.synthesis.config import CONTENT_WIDTHS, VitsConfig
+from rvc.synthesis.config import CONTENT_WIDTHS, VitsConfig, version_of
 from rvc.voicefile.checkpoint import CheckpointFile, read_checkpoint, write_checkpoint
 from rvc.voicefile.facts import LABELS, ORDER, config_of, f0_of, plain_facts, rate_of, vocoder_of, width_of
 from rvc.voicefile.kinds import VOICE
@@ -51,7 +51,7 @@ class VoiceFile:
 
     @property
     def version(self) -> str:
-        return next(version for version, width in CONTENT_WIDTHS.items() if width == self.content_width)
+        return version_of(self.content_width)
 
 
 def read_voice(path: Path) -> VoiceFile:
@@ -99,7 +99,7 @@ def _voice(source: Source) -> VoiceFile:
         notes.append("The posterior encoder, which only training uses, was left out.")
     weights = {key: _weight(source, keys[key], key, notes) for key in wanted}
     facts |= {"sr": config.sample_rate, "f0": uses_f0, "vocoder": LABELS[vocoder],
-              "version": next(version for version, wide in CONTENT_WIDTHS.items() if wide == width)}
+              "version": version_of(width)}
     return VoiceFile(config, vocoder, uses_f0, width, weights, facts, tuple(dict.fromkeys(notes)))
 
 
@@ -137,6 +137,8 @@ def _half(voice: VoiceFile) -> dict[str, Tensor]:
 def _written_facts(voice: VoiceFile) -> dict[str, Any]:
     facts = {**voice.facts, "sr": voice.config.sample_rate, "f0": voice.uses_f0, "version": voice.version,
              "vocoder": LABELS[voice.vocoder]}
+    if voice.content_width not in CONTENT_WIDTHS.values():
+        facts["content_width"] = voice.content_width
     named_and_counted = all(facts.get(key) is not None for key in ("model_name", "epoch", "step"))
     if named_and_counted and not facts.get("model_hash"):
         facts["model_hash"] = model_hash(facts["model_name"], facts["epoch"], facts["step"], facts["sr"],

@@ -78,6 +78,11 @@ class Workspace:
         """For sound that is being worked on."""
         return self.cache / "scratch"
 
+    def dataset(self, reference: str) -> Path:
+        """A folder of recordings: by its path, or by its name in `datasets`."""
+        path, named = Path(reference).expanduser(), self.datasets / reference
+        return (named if reference and named.is_dir() and not path.is_dir() else path).absolute()
+
     def voice(self, name: str) -> "VoiceFolder":
         """The folder of one voice.  Raises `WorkspaceError` for a name that cannot be a folder."""
         return VoiceFolder(self.voices / folder_name(name))
@@ -104,6 +109,27 @@ class VoiceFolder:
     @property
     def index_file(self) -> Path:
         return self.path / f"{self.name}.index"
+
+    @property
+    def run_file(self) -> Path:
+        """The options of its preparation and of its training."""
+        return self.path / "train.json"
+
+    @property
+    def slices(self) -> Path:
+        return self.path / "slices"
+
+    @property
+    def features(self) -> Path:
+        return self.path / "features"
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.jsonl"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events.jsonl"
 
 
 @dataclass(frozen=True)

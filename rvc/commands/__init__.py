@@ -23,6 +23,7 @@ class Command:
 COMMANDS = Registry("command", {
     "convert": Entry("rvc.commands.convert:COMMAND", "sing a sound file with a voice"),
     "batch": Entry("rvc.commands.batch:COMMAND", "convert a folder of sound files"),
+    "prepare": Entry("rvc.commands.prepare:COMMAND", "cut recordings and listen to them, before training"),
     "inspect": Entry("rvc.commands.inspect:COMMAND", "say what a voice file, checkpoint or index is"),
     "doctor": Entry("rvc.commands.doctor:COMMAND", "check this machine, and say how to mend what is missing"),
     "download": Entry("rvc.commands.download:COMMAND", "fetch weights, resumed and verified; --list shows them"),

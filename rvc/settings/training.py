@@ -2,6 +2,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from rvc.f0 import F0_ESTIMATORS
 from rvc.options import Settings, option
 from rvc.synthesis.vocoders import VOCODERS
 from rvc.training.optimizers import OPTIMIZERS
@@ -128,3 +129,60 @@ class TrainSettings(Settings):
     loss: LossSettings = option(LossSettings, "Losses", "What the generator is told.")
     saving: SavingSettings = option(SavingSettings, "Saving", "What is kept.")
     device: str = option("auto", "Device", "auto, cpu, mps, cuda or cuda:1.")
+
+
+@dataclass(frozen=True)
+class CuttingSettings(Settings):
+    """How recordings become slices."""
+
+    cut: str = option("automatic", "Cutting", "automatic cuts at silences and leaves them out, simple cuts every few "
+                      "seconds, skip takes each file as it is.", choices=("skip", "simple", "automatic"))
+    chunk_seconds: float = option(3.0, "Length of a slice", "For simple and automatic cutting.", unit="s", low=0.5,
+                                  high=30.0, step=0.1)
+    overlap_seconds: float = option(0.3, "Overlap", "What a slice has in common with the next.", unit="s", low=0.0,
+                                    high=0.4, step=0.1, advanced=True)
+    normalise: str = option("post", "Normalising", "post levels every slice, pre every file, none neither.",
+                            choices=("none", "pre", "post"))
+    high_pass: bool = option(False, "High-pass", "Takes away rumble and direct current below 48 Hz.")
+    clean: bool = option(False, "Noise reduction", "Takes steady noise out of the recordings.")
+    clean_strength: float = option(0.5, "Strength of the noise reduction", "0 leaves the sound, 1 removes all that is "
+                                   "taken for noise.", low=0.0, high=1.0, step=0.05)
+
+
+@dataclass(frozen=True)
+class ListeningSettings(Settings):
+    """What is heard in the slices; a voice is converted with the same ears."""
+
+    encoder: str = option("contentvec", "Content encoder", "Who says what is said; a name that inspect and doctor "
+                          "know, or that of your own in pretrained/encoders.")
+    f0_method: str = option("auto", "Pitch method", "Who listens for the melody; auto is rmvpe where its weights are, "
+                            "else fcpe.", choices=("auto", *F0_ESTIMATORS))
+    hybrid_methods: tuple[str, ...] = option(("rmvpe", "fcpe"), "Hybrid of", "The methods that vote when the pitch "
+                                             "method is hybrid.", choices=[m for m in F0_ESTIMATORS if m != "hybrid"],
+                                             advanced=True)
+    f0_threshold: float | None = option(None, "Voicing threshold", "How sure the method must be to call a frame "
+                                        "voiced; empty is the method's own.", low=0, high=1, step=0.001, advanced=True)
+    hop_length: int = option(160, "Hop", "Listen every so many samples of 16 kHz.", unit="samples", low=1, high=512,
+                             advanced=True)
+
+
+@dataclass(frozen=True)
+class PrepareSettings(Settings):
+    """What becomes of a folder of recordings."""
+
+    cutting: CuttingSettings = option(CuttingSettings, "Cutting", "How recordings become slices.")
+    listening: ListeningSettings = option(ListeningSettings, "Listening", "What is heard in the slices.")
+    include_mutes: int = option(2, "Silent clips", "Each speaker also learns so many clips of silence.", low=0,
+                                high=10, advanced=True)
+    workers: int | None = option(None, "Processes", "Files worked on at once; empty is one for each core.", low=1,
+                                 high=192, advanced=True)
+
+
+@dataclass(frozen=True)
+class PrepareCommandSettings(Settings):
+    """`python -m rvc prepare`"""
+
+    prepare: PrepareSettings = option(PrepareSettings, "Preparing", "What becomes of the recordings.")
+    model: TrainModelSettings = option(TrainModelSettings, "Model", "What will learn.")
+    device: str = option("auto", "Device", "What encoder and pitch method run on: auto, cpu, mps, cuda or cuda:1.")
+    workspace: Path | None = option(None, "Workspace", "Folder for voices, weights and results.")

@@ -1,10 +1,10 @@
 """Does the output follow the source's melody?  Real recordings through a full-size voice of the written rule.
 
-    python -m benchmarks.real_sound WORKSPACE OUT.json METHOD FILE …
+    python -m benchmarks.real_sound WORKSPACE OUT.json METHOD SEMITONES FILE …
 
-For every file: converted with `--pitch 3`; then FCPE listens to both.  Printed over all files together: correlation and
-median error of F0 on the frames that are voiced in both, the duration in samples, the peak, and the loudest 20 ms
-frame inside silent stretches.
+For every file: converted with this method and `--pitch SEMITONES`; then FCPE listens to both.  Printed over all files
+together: correlation and median error of F0 on the frames that are voiced in both; and for each file whether its
+length is exact, its peak, and the loudest 20 ms frame inside silent stretches.
 """
 import json
 import sys
@@ -22,11 +22,9 @@ from rvc.f0.fcpe import FCPE
 from rvc.options import build
 from rvc.settings.conversion import ConversionSettings
 
-PITCH = 3  # semitones
 
-
-def main(workspace: Path, out: Path, method: str, files: list[Path]) -> None:
-    settings = build(ConversionSettings, {"melody.f0_method": method, "melody.pitch": PITCH, "compute.overwrite": True,
+def main(workspace: Path, out: Path, method: str, pitch: int, files: list[Path]) -> None:
+    settings = build(ConversionSettings, {"melody.f0_method": method, "melody.pitch": pitch, "compute.overwrite": True,
                                           "output.bits": "float"})
     session, listener = open_session(make(workspace), "rule", settings), FCPE()
     rows, wanted, found = [], [], []
@@ -34,13 +32,14 @@ def main(workspace: Path, out: Path, method: str, files: list[Path]) -> None:
         for file in files:
             result = session.convert(file, Path(folder, file.stem + ".wav"))
             source, sung = read_audio(file).mono(), read_audio(result.path)
-            rows.append(_facts(file, source, sung, result))
-            a, b = _both_voiced(listener, source, sung)
+            a, b = _both_voiced(listener, source, sung, pitch)
+            rows.append(_facts(file, source, sung, result) | {"correlation": round(float(np.corrcoef(a, b)[0, 1]), 3)})
             wanted.append(a), found.append(b)
             print(rows[-1], flush=True)
     wanted, found = np.concatenate(wanted), np.concatenate(found)
     cents = 1200 * np.log2(found / wanted)
-    report = {"method": method, "frames": len(wanted), "correlation": float(np.corrcoef(wanted, found)[0, 1]),
+    report = {"method": method, "pitch": pitch, "frames": len(wanted),
+              "correlation": float(np.corrcoef(wanted, found)[0, 1]),
               "median_error_cents": float(np.median(np.abs(cents))), "files": rows}
     out.write_text(json.dumps(report, indent=1))
     print({key: value for key, value in report.items() if key != "files"})
@@ -65,14 +64,14 @@ def _level(samples: np.ndarray, begin: int, end: int, rate: int) -> float:
     return float(10 * np.log10(max(1e-12, (frames.astype(np.float64) ** 2).mean(1).max(initial=0))))
 
 
-def _both_voiced(listener: FCPE, source, sung) -> tuple[np.ndarray, np.ndarray]:
+def _both_voiced(listener: FCPE, source, sung, pitch: int) -> tuple[np.ndarray, np.ndarray]:
     heard = [listener.estimate(torch.from_numpy(audio.resampled(16000).samples[0])).hz.numpy()
              for audio in (source, sung)]
     frames = min(map(len, heard))
-    a, b = heard[0][:frames] * 2 ** (PITCH / 12), heard[1][:frames]
+    a, b = heard[0][:frames] * 2 ** (pitch / 12), heard[1][:frames]
     both = (a > 0) & (b > 0)
     return a[both], b[both]
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], [Path(name) for name in sys.argv[4:]])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), [Path(name) for name in sys.argv[5:]])

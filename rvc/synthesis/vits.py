@@ -98,7 +98,7 @@ class Vits(nn.Module):
         mean_p, log_std_p = self.enc_p(content, f0_hz, mask)
         z, mean_q, log_std_q = self.enc_q(spectrogram, mask, speaker, noise)
         z_p = self.flow(z, mask, speaker)
-        starts = (noise("uniform", (len(z),)) * (lengths - segment + 1)).long()
+        starts = (noise("uniform", (len(z),)) * (lengths - segment + 1).clamp_min(1)).long()
         f0_segment = None if f0_hz is None else segments(f0_hz.unsqueeze(1), starts, segment).squeeze(1)
         audio = self.dec(segments(z, starts, segment), f0_segment, speaker, noise)
         return Reconstruction(audio, starts, mask, z, z_p, mean_p, log_std_p, mean_q, log_std_q)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rule
 import torch
+from voices import TINY, add_voice
 
 from rvc.audio.audio import Audio
 from rvc.audio.containers import recognise
@@ -18,13 +19,8 @@ from rvc.pool import Pool
 from rvc.retrieval.faiss_index import FaissIndex
 from rvc.retrieval.indexfile import save_index
 from rvc.settings.conversion import ConversionSettings
-from rvc.synthesis.config import VitsConfig
-from rvc.synthesis.vits import shapes
-from rvc.voicefile.rvc import VoiceFile, write_voice
 from rvc.workspace import Workspace
 
-CONFIG = VitsConfig.from_legacy([513, 32, 32, 32, 64, 2, 2, 3, 0, "1", [3, 7, 11], [[1, 3, 5]] * 3, [10, 8, 2, 2], 64,
-                                 [20, 16, 4, 4], 2, 16, 32000])
 QUICK = {"melody.f0_method": "fcpe"}
 
 
@@ -32,13 +28,7 @@ QUICK = {"melody.f0_method": "fcpe"}
 def workspace(tmp_path_factory) -> Workspace:
     """One voice, named in Unicode, that listens by mel spectrum, with its index."""
     place = Workspace(tmp_path_factory.mktemp("a b 'ü"))
-    folder = place.voice("Ada ²").path
-    folder.mkdir(parents=True)
-    kind = {"vocoder": "hifigan", "uses_f0": True, "content_width": 80}
-    table = {key: shape for key, shape in shapes(CONFIG, **kind).items() if not key.startswith("enc_q")}
-    weights = {key: torch.from_numpy(value) for key, value in rule.weights(table).items()}
-    write_voice(folder / "Ada ².pth", VoiceFile(CONFIG, "hifigan", True, 80, weights, {
-        "model_name": "Ada ²", "embedder_model": "mel", "f0_method": "rmvpe"}))
+    folder = add_voice(place, "Ada ²", TINY, f0_method="rmvpe")
     content = torch.from_numpy(rule.normal("habits", (50, 80)))
     save_index(FaissIndex.build(content), folder / "Ada ².index", encoder="mel")
     return place

@@ -1,10 +1,13 @@
 """Does the output follow the source's melody?  Real recordings through a full-size voice of the written rule.
 
-    python -m benchmarks.real_sound WORKSPACE OUT.json METHOD SEMITONES FILE …
+    python -m benchmarks.real_sound WORKSPACE OUT.json METHOD SEMITONES ENVELOPE FILE …
 
-For every file: converted with this method and `--pitch SEMITONES`; then FCPE listens to both.  Printed over all files
-together: correlation and median error of F0 on the frames that are voiced in both; and for each file whether its
-length is exact, its peak, and the loudest 20 ms frame inside silent stretches.
+For every file: converted with this method, `--pitch SEMITONES` and `--volume-envelope ENVELOPE`; then FCPE listens to
+both.  Printed over all files together: correlation and median error of F0 on the frames that are voiced in both; and
+for each file whether its length is exact, its peak, and the loudest 20 ms frame inside silent stretches.
+
+Random weights buzz at the frame rate and its multiples; where the source is quiet FCPE hears that buzz.  With
+envelope 0 the result is as quiet there as the source.
 """
 import json
 import sys
@@ -23,9 +26,9 @@ from rvc.options import build
 from rvc.settings.conversion import ConversionSettings
 
 
-def main(workspace: Path, out: Path, method: str, pitch: int, files: list[Path]) -> None:
+def main(workspace: Path, out: Path, method: str, pitch: int, envelope: float, files: list[Path]) -> None:
     settings = build(ConversionSettings, {"melody.f0_method": method, "melody.pitch": pitch, "compute.overwrite": True,
-                                          "output.bits": "float"})
+                                          "output.bits": "float", "output.volume_envelope": envelope})
     session, listener = open_session(make(workspace), "rule", settings), FCPE()
     rows, wanted, found = [], [], []
     with TemporaryDirectory() as folder:
@@ -38,7 +41,7 @@ def main(workspace: Path, out: Path, method: str, pitch: int, files: list[Path])
             print(rows[-1], flush=True)
     wanted, found = np.concatenate(wanted), np.concatenate(found)
     cents = 1200 * np.log2(found / wanted)
-    report = {"method": method, "pitch": pitch, "frames": len(wanted),
+    report = {"method": method, "pitch": pitch, "envelope": envelope, "frames": len(wanted),
               "correlation": float(np.corrcoef(wanted, found)[0, 1]),
               "median_error_cents": float(np.median(np.abs(cents))), "files": rows}
     out.write_text(json.dumps(report, indent=1))
@@ -74,4 +77,5 @@ def _both_voiced(listener: FCPE, source, sung, pitch: int) -> tuple[np.ndarray, 
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), [Path(name) for name in sys.argv[5:]])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), float(sys.argv[5]),
+         [Path(name) for name in sys.argv[6:]])

@@ -28,6 +28,7 @@ from rvc.workspace import VoiceFolder, Workspace
 ADVISED = 300.0  # seconds of sound, below which a voice stays rough
 MUTE = 3.0  # seconds of a silent clip
 TOGETHER = 16  # slices that are one piece of work
+WORTH = 32  # slices that are worth a process, which takes seconds to load what listens
 MOST_NAMED = 3  # refusals in one sentence
 
 
@@ -160,9 +161,10 @@ def _listen(store: Store, sliced: Iterable[Sliced], workers: int, device: str, r
     from rvc.training.extraction import extract, extractor
 
     chosen = choose(device).device
+    most = sum(len(part) for _, part in tasks) // WORTH if chosen.type == "cpu" else 1
     try:
         reasons = in_workers(partial(extract, ears=store.ears, device=str(chosen)), tasks, report=report,
-                             workers=workers if chosen.type == "cpu" else 1, what="Listening to slices")
+                             workers=min(workers, most), what="Listening to slices")
     finally:
         extractor.cache_clear()
     return {name: reason for (name, _), reason in zip(tasks, reasons, strict=True) if reason}

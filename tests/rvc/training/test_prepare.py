@@ -101,6 +101,18 @@ def test_features_are_what_a_conversion_hears(workspace, dataset):
     assert melody.dtype == np.float32 and len(melody) == len(samples) // 160 + 1 and melody.max() > 50
 
 
+def test_it_does_not_matter_who_listens(workspace, dataset, monkeypatch):
+    one, other = workspace.voice("one"), workspace.voice("other")
+    prepare(one, dataset, settings(), MODEL, workspace=workspace)
+    monkeypatch.setattr("rvc.training.prepare.WORTH", 1)
+    monkeypatch.setattr("rvc.training.workers._one_by_one", lambda *_: pytest.fail("in this process"))
+    prepare(other, dataset, settings(workers=2), MODEL, workspace=workspace)
+    assert files(one).keys() == files(other).keys() and len(files(one)) == 3 * 4 + 3
+    assert one.manifest.read_bytes() == other.manifest.read_bytes()  # and with it the hash of every sound
+    for path in one.features.iterdir():
+        assert path.read_bytes() == (other.features / path.name).read_bytes()
+
+
 def test_silent_clips_are_heard_by_the_chosen_encoder(workspace, dataset):
     voice = workspace.voice("v")
     prepare(voice, dataset, settings(include_mutes=3), MODEL, workspace=workspace)

@@ -2,7 +2,7 @@
 
 A tab is a module with a TITLE and a `build(workspace)` that lays it out.
 """
-from tabs import voices
+from tabs import convert, voices
 
-TABS = (voices,)
+TABS = (convert, voices)
 """In the order of the page."""

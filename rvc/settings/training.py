@@ -2,6 +2,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from rvc.content import CONTENT_ENCODERS
 from rvc.f0 import F0_ESTIMATORS
 from rvc.options import Settings, option
 from rvc.synthesis.vocoders import VOCODERS
@@ -53,9 +54,9 @@ class OptimizerSettings(Settings):
     name: str = option("radam", "Optimizer", "RAdam warms up by itself, so it is used without a warm-up.",
                        choices=OPTIMIZERS)
     rate_generator: float | None = option(None, "Learning rate of the generator", "Empty takes the optimizer's own: "
-                                          "0.0001, for Prodigy 1.", low=0.0, high=10.0)
+                                          "0.0001, for Prodigy 1.", low=1e-8, high=10.0)
     rate_discriminator: float | None = option(None, "Learning rate of the judges", "Empty takes the optimizer's own.",
-                                              low=0.0, high=10.0)
+                                              low=1e-8, high=10.0)
     betas: tuple[float, ...] = option((0.8, 0.99), "Betas", "How slowly the means of gradient and square forget.",
                                       low=0.0, high=0.99999, advanced=True)
     eps: float = option(1e-8, "Epsilon", "Keeps the division by the square finite.", low=1e-16, high=1e-2,
@@ -111,11 +112,15 @@ class SavingSettings(Settings):
     """What is kept."""
 
     every: int = option(10, "Save every", "A checkpoint after so many epochs.", unit="epochs", low=1, high=10_000)
-    only_latest: bool = option(True, "Keep the latest only", "Else every checkpoint stays, at over 1 GB each.")
-    export_every: bool = option(True, "Export at every save", "Writes a voice that can be tried at once.")
-    fresh: bool = option(False, "Start afresh", "Puts earlier checkpoints of this voice aside.")
-    overtraining: int = option(0, "Stop when nothing improves", "After so many epochs without improvement; 0 goes on "
-                                                                "to the end.", unit="epochs", low=0, high=10_000)
+    keep: int = option(2, "Checkpoints kept", "The last so many stay, at over 1 GB each.", low=1, high=10_000)
+    voices: bool = option(True, "A voice at every save", "Writes a small voice file, which can be tried at once, into "
+                                                         "the folder voices.")
+    patience: int = option(0, "Overtraining", "Says so when the clips held out have not improved for so many epochs; "
+                                              "0 does not watch.", unit="epochs", low=0, high=10_000)
+    stop_early: bool = option(False, "Stop when overtrained", "Else it is only said; nothing is ever deleted.")
+    author: str = option("", "Author", "Written into the voice file.")
+    description: str = option("", "Description", "Written into the voice file.")
+    licence: str = option("", "Licence", "Written into the voice file: what others may do with the voice.")
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,31 @@ class TrainSettings(Settings):
     loss: LossSettings = option(LossSettings, "Losses", "What the generator is told.")
     saving: SavingSettings = option(SavingSettings, "Saving", "What is kept.")
     device: str = option("auto", "Device", "auto, cpu, mps, cuda or cuda:1.")
+
+
+@dataclass(frozen=True)
+class TrainCommandSettings(TrainSettings):
+    """`python -m rvc train`"""
+
+    fresh: bool = option(False, "Start afresh", "Puts the earlier checkpoints of this voice aside, after asking.")
+    yes: bool = option(False, "Yes", "Answers every question with yes.")
+    workspace: Path | None = option(None, "Workspace", "Folder for voices, weights and results.")
+
+
+@dataclass(frozen=True)
+class ExportSettings(Settings):
+    """`python -m rvc export`"""
+
+    pretrain: bool = option(False, "Pretrain", "Write generator and discriminator, for others to start from, instead "
+                                               "of the voice.")
+    workspace: Path | None = option(None, "Workspace", "Folder for voices, weights and results.")
+
+
+@dataclass(frozen=True)
+class IndexSettings(Settings):
+    """`python -m rvc index`"""
+
+    workspace: Path | None = option(None, "Workspace", "Folder for voices, weights and results.")
 
 
 @dataclass(frozen=True)
@@ -153,8 +183,8 @@ class CuttingSettings(Settings):
 class ListeningSettings(Settings):
     """What is heard in the slices; a voice is converted with the same ears."""
 
-    encoder: str = option("contentvec", "Content encoder", "Who says what is said; a name that inspect and doctor "
-                          "know, or that of your own in pretrained/encoders.")
+    encoder: str = option("contentvec", "Content encoder", f"Who tells what is said: {', '.join(CONTENT_ENCODERS)}, or "
+                          "the name of your own in pretrained/encoders.")
     f0_method: str = option("auto", "Pitch method", "Who listens for the melody; auto is rmvpe where its weights are, "
                             "else fcpe.", choices=("auto", *F0_ESTIMATORS))
     hybrid_methods: tuple[str, ...] = option(("rmvpe", "fcpe"), "Hybrid of", "The methods that vote when the pitch "
@@ -186,3 +216,10 @@ class PrepareCommandSettings(Settings):
     model: TrainModelSettings = option(TrainModelSettings, "Model", "What will learn.")
     device: str = option("auto", "Device", "What encoder and pitch method run on: auto, cpu, mps, cuda or cuda:1.")
     workspace: Path | None = option(None, "Workspace", "Folder for voices, weights and results.")
+
+
+@dataclass(frozen=True)
+class MakeSettings(TrainCommandSettings):
+    """`python -m rvc make`"""
+
+    prepare: PrepareSettings = option(PrepareSettings, "Preparing", "What becomes of the recordings.")

@@ -80,33 +80,26 @@ def prepare(voice: VoiceFolder, folder: Path, settings: PrepareSettings, model: 
     """Fill the voice's folder with what its training reads.  Raises an `RvcError` when there is nothing to train on."""
     found = find_recordings(folder)
     numbers = speaker_numbers(recording.label for recording in found.recordings)
-    listeners = ears(workspace, settings.listening, uses_f0=model.uses_f0)
-    _refuse_early(listeners, model)
-    for place in (voice.slices, voice.features):
-        place.mkdir(parents=True, exist_ok=True)
-    manner = manner_of(settings.cutting, model.sample_rate)
+    store = Store(voice, manner_of(settings.cutting, model.sample_rate),
+                  ears(workspace, settings.listening, uses_f0=model.uses_f0))
+    _refuse_early(store.ears, model)
     workers = settings.workers or os.cpu_count() or 1
-    cuts = in_workers(partial(cut_recording, folder=voice.slices, manner=manner),
-                      [(recording.name, recording.path) for recording in found.recordings],
-                      workers=workers, report=report, what="Cutting recordings")
+    cuts = _cut(store, found.recordings, workers, report)
     sliced, refusals = _judged(found.recordings, cuts, numbers)
-    if not sliced:
-        raise NothingUsable(folder, refusals)
-    store = Store(voice, manner, listeners)
-    silence = [silent_clip(voice, manner.rate)] if settings.include_mutes else []
-    reasons = _listen(store, [*sliced, *silence], workers, device, report)
+    silence = silent_clip(voice, model.sample_rate)
+    reasons = _listen(store, [*sliced, silence], workers, device, report) if sliced else {}
     refusals += [Refusal(name, reason) for name, reason in reasons.items()]
     sliced = [item for item in sliced if item.name not in reasons]
     if not sliced:
         raise NothingUsable(folder, refusals)
-    speakers = _speakers(sliced, numbers, voice.name, manner.rate)
-    mutes = [replace(item, speaker=speaker.number) for speaker in speakers for item in silence * settings.include_mutes
-             if item.name not in reasons]
+    speakers = _speakers(sliced, numbers, voice.name, model.sample_rate)
+    copies = 0 if silence.name in reasons else settings.include_mutes
+    mutes = [replace(silence, speaker=speaker.number) for speaker in speakers for _ in range(copies)]
     done = Prepared(speakers, sum(len(item.pieces) for item in sliced), tuple(sorted(refusals, key=lambda r: r.name)),
-                    len(found.others), listeners, manner.rate)
+                    len(found.others), store.ears, model.sample_rate)
     store.write_manifest([*sliced, *mutes])
     _write_card(voice, done)
-    store.sweep([*sliced, *mutes])
+    store.sweep([*sliced, silence])
     return done
 
 
@@ -126,6 +119,14 @@ def _refuse_early(listeners: Ears, model: TrainModelSettings) -> None:
         from rvc.training.extraction import extractor
 
         extractor(listeners, "cpu")
+
+
+def _cut(store: Store, recordings: Sequence[Recording], workers: int, report: Report) -> list[Cut]:
+    for place in (store.voice.slices, store.voice.features):
+        place.mkdir(parents=True, exist_ok=True)
+    return in_workers(partial(cut_recording, folder=store.voice.slices, manner=store.manner),
+                      [(recording.name, recording.path) for recording in recordings],
+                      workers=workers, report=report, what="Cutting recordings")
 
 
 def _judged(recordings: Sequence[Recording], cuts: Sequence[Cut],

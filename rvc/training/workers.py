@@ -67,6 +67,8 @@ def _tried(work: Callable[[T], R], task: T) -> tuple[R | None, str]:
         return work(task), ""
     except RvcError as problem:
         return None, str(problem)
+    except OSError as problem:
+        return None, f"{problem.strerror or problem}."
     except Exception:
         return None, f"an error that should not happen:\n{traceback.format_exc()}"
 

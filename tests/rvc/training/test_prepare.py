@@ -159,6 +159,7 @@ def test_a_change_makes_only_what_it_must_and_leaves_nothing_stale(change, works
     assert made(before, after) == expected
     named = {path for item in read_manifest(voice.manifest) for path in (item.wave, item.content, item.f0) if path}
     assert {name for name in after if not name.endswith(".json")} == named
+    assert sum(name.endswith(".json") for name in after) == 3
 
 
 def test_a_new_recording_is_made_and_a_removed_one_forgotten(workspace, dataset):

@@ -8,6 +8,8 @@ import rule
 import soundfile
 
 from rvc.audio.audio import Audio
+from rvc.audio.denoising import reduce_noise
+from rvc.audio.filters import high_pass_causal
 from rvc.errors import AudioError
 from rvc.training.cutting import (
     Manner,
@@ -80,6 +82,15 @@ def test_levelling_keeps_a_quarter_of_the_sound_as_it_was():
     np.testing.assert_allclose(normalised(sound), 0.675 * sound + 0.25 * sound, atol=1e-7)
     with pytest.raises(AudioError, match="too loud"):
         normalised(sound * 3)
+
+
+def test_filters_come_in_the_order_of_the_reference():
+    """High-pass, then levelling, then noise reduction, all of the whole recording."""
+    noisy = planned([[1.0, "q"], [2.0, "v"]], 24000, "x") + np.float32(0.2)
+    manner = Manner(24000, "skip", normalise="pre", high_pass=True, clean=0.8)
+    (_, _, found), = levelled_slices(Audio(noisy[None], 24000), manner)
+    expected = reduce_noise(normalised(high_pass_causal(noisy, 24000)), 24000, 0.8)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_slice_that_is_silent_or_too_loud_is_left_out():

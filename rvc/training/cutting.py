@@ -169,8 +169,8 @@ def spans(samples: np.ndarray, manner: Manner) -> Sequence[tuple[int, int]]:
         return [(0, len(samples))]
     if manner.cut == "simple":
         return list(_every(len(samples), manner))
-    return [(begin + first, begin + last) for begin, end in slices(samples, manner.rate)
-            for first, last in _windows(end - begin, manner)]
+    return [(int(begin) + first, int(begin) + last) for begin, end in slices(samples, manner.rate)
+            for first, last in _windows(int(end - begin), manner)]
 
 
 def _every(length: int, manner: Manner) -> Iterator[tuple[int, int]]:

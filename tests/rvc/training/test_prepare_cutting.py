@@ -1,5 +1,6 @@
 """What becomes of a recording: the reference's slices, and reasons that a person can act on."""
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,16 @@ def test_both_channels_are_heard(tmp_path):
     left, right = speech(1.0), speech(1.0)[::-1]
     soundfile.write(tmp_path / "a.wav", np.stack([left, right], 1), 32000, "FLOAT")
     np.testing.assert_allclose(listened(tmp_path / "a.wav").samples[0], (left + right) / 2, atol=1e-7)
+
+
+def test_a_recording_with_pauses_becomes_files(recording, tmp_path):
+    soundfile.write(tmp_path / "a.wav", recording.samples[0], RATE, "FLOAT")
+    cut = cut_recording(tmp_path / "a.wav", tmp_path, Manner(RATE))
+    expected = list(levelled_slices(recording, Manner(RATE)))
+    assert [(piece.begin, piece.end) for piece in cut.pieces] == [(begin, end) for begin, end, _ in expected]
+    for piece, (_, _, samples) in zip(cut.pieces, expected, strict=True):
+        np.testing.assert_array_equal(soundfile.read(tmp_path / piece.wave, dtype="float32")[0], samples)
+        assert piece.hash == sha256(samples.tobytes()).hexdigest()
 
 
 def test_a_second_time_nothing_is_decoded(tmp_path, monkeypatch):

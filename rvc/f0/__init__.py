@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rvc.errors import SettingsError
 from rvc.registry import Entry, Registry
+from rvc.remedies import INSTALL
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,4 +74,4 @@ def demand_package(method: str, module: str) -> None:
     if find_spec(module) is None:
         package = F0_ESTIMATORS[method].facts["package"]
         raise SettingsError("", f"The f0 method {method} needs the package {package}: install it with "
-                                f"\"pip install {package}\", or choose another method.")
+                                f"{INSTALL} --again, or choose another method.")

@@ -156,7 +156,7 @@ def test_missing_weights_are_named_with_the_remedy():
 @pytest.mark.parametrize("method", [m for m in F0_ESTIMATORS if F0_ESTIMATORS[m].facts["package"]])
 def test_a_missing_package_is_named_with_the_remedy(method, monkeypatch):
     monkeypatch.setattr("rvc.f0.find_spec", lambda module: None)
-    with pytest.raises(SettingsError, match=f'pip install {F0_ESTIMATORS[method].facts["package"]}'):
+    with pytest.raises(SettingsError, match=f'needs the package {F0_ESTIMATORS[method].facts["package"]}'):
         assemble(method, weights={})
 
 

@@ -81,6 +81,11 @@ def _names(folder: Path) -> Iterable[str]:
     def unreadable(problem: OSError) -> None:
         raise DatasetError(f"The folder {problem.filename!r} cannot be read: {problem.strerror}.")
 
-    for place, folders, files in os.walk(folder, onerror=unreadable):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    seen = set()  # a link may lead back
+    for place, folders, files in os.walk(folder, onerror=unreadable, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (Path(place, name).relative_to(folder).as_posix() for name in files if not name.startswith("."))

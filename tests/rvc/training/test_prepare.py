@@ -328,6 +328,14 @@ def test_hidden_files_are_passed_over_and_others_counted(dataset):
     assert found.others == ("Anna/cover.jpg", "notes.txt")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links need rights there")
+def test_links_are_followed_and_lead_nowhere_twice(dataset, tmp_path):
+    record(tmp_path / "elsewhere" / "y.wav")
+    (dataset / "Bob").symlink_to(tmp_path / "elsewhere")
+    (dataset / "Bob" / "back").symlink_to(dataset)
+    assert [one.name for one in find_recordings(dataset).recordings] == ["Anna/x.wav", "Bob/y.wav", "a.wav", "b c.flac"]
+
+
 def test_a_run_is_its_file(tmp_path):
     train = build(TrainSettings, {"model.generator": tmp_path / "G ü.pth", "optimizer.betas": (0.5, 0.9)})
     written = RunFile(tmp_path / "dä ta", settings(listening__f0_threshold=0.2), train)

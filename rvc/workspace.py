@@ -131,6 +131,43 @@ class VoiceFolder:
     def events(self) -> Path:
         return self.path / "events.jsonl"
 
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that trains this voice."""
+        return self.path / "run.lock"
+
+    @property
+    def stop(self) -> Path:
+        """Whoever makes this file asks the training to stop."""
+        return self.path / "stop"
+
+    @property
+    def samples(self) -> Path:
+        """What the voice sounded like while it learned."""
+        return self.path / "samples"
+
+    @property
+    def board(self) -> Path:
+        """What TensorBoard shows; the family's name for it."""
+        return self.path / "eval"
+
+    @property
+    def pretrain(self) -> Path:
+        """The networks of this voice, as others may start from them."""
+        return self.path / "pretrain"
+
+    def sample(self, step: int, line: int) -> Path:
+        """What the voice made of a line after so many steps."""
+        return self.samples / f"{step:08}_{line}.wav"
+
+    def saved_voice(self, epoch: int, step: int) -> Path:
+        """The voice as it was after so many epochs and steps."""
+        return self.path / "voices" / f"{self.name}_{epoch}e_{step}s.pth"
+
 
 @dataclass(frozen=True)
 class FoundVoice:

@@ -21,7 +21,7 @@ class TrainDataSettings(Settings):
     cache: str = option("ram", "Cache", "Where clips stay after they were read once.",
                         choices=("none", "ram", "gpu"), advanced=True)
     hold_out: float = option(0.0, "Hold out", "Share of the clips that is never trained on and measures the voice "
-                                              "instead; 0 holds none out.", unit="%", low=0.0, high=50.0)
+                                              "instead; 0 holds none out.", unit="per cent", low=0.0, high=50.0)
     seed: int = option(1234, "Seed", "The same seed gives the same order, segments and noise.", low=0, high=2**32 - 1,
                        advanced=True)
 

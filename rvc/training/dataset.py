@@ -130,20 +130,22 @@ class Dataset:
         frames = [item.samples // self.hop for item in self.slices]
         return order(frames, batch_size=batch_size, longest=self.longest, seed=seed, epoch=epoch)
 
-    def batches(self, *, batch_size: int, seed: int, epoch: int, rank: int = 0, ranks: int = 1) -> Iterator[Batch]:
-        """An epoch's batches on the device, made while the ones before are learned from.
+    def batches(self, *, batch_size: int, seed: int, epoch: int, rank: int = 0, ranks: int = 1,
+                first: int = 0) -> Iterator[Batch]:
+        """An epoch's batches on the device, from the first of them, made while the ones before are learned from.
 
         Of several processes each gets its own rows of every batch, batch_size of them.
         """
         plans = self.order(batch_size=batch_size * ranks, seed=seed, epoch=epoch)
 
-        def make(number: int) -> Batch:
+        def make(later: int) -> Batch:
+            number = first + later
             chance = np.random.default_rng((seed, epoch, number, rank))
             rows = [self._window(index, chance) for index in plans[number][rank::ranks]]
             batch = collate(rows, **self._facts)
             return batch.pinned() if self._device.type == "cuda" and not batch.wave.is_cuda else batch
 
-        for batch in made_ahead(make, len(plans)):
+        for batch in made_ahead(make, len(plans) - first):
             yield batch.to(self._device)
 
     def _window(self, index: int, chance: np.random.Generator) -> Clip:

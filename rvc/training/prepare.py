@@ -20,6 +20,7 @@ from rvc.settings.training import CuttingSettings, PrepareSettings, TrainModelSe
 from rvc.synthesis.vocoders import VOCODERS
 from rvc.training.cutting import Cut, Manner, Piece, cut_recording, key, write_slice
 from rvc.training.ears import Ears, Wanted, ears
+from rvc.training.lock import alone
 from rvc.training.recordings import ROOT, Recording, find_recordings, speaker_numbers
 from rvc.training.store import Sliced, Store
 from rvc.training.workers import in_workers
@@ -77,29 +78,33 @@ class NothingUsable(DatasetError):
 
 def prepare(voice: VoiceFolder, folder: Path, settings: PrepareSettings, model: TrainModelSettings, *,
             workspace: Workspace, device: str = "auto", report: Report = silent) -> Prepared:
-    """Fill the voice's folder with what its training reads.  Raises an `RvcError` when there is nothing to train on."""
+    """Fill the voice's folder with what its training reads.
+
+    Raises an `RvcError` when there is nothing to train on, or while the voice is being trained.
+    """
     found = find_recordings(folder)
     numbers = speaker_numbers(recording.label for recording in found.recordings)
     store = Store(voice, manner_of(settings.cutting, model.sample_rate),
                   ears(workspace, settings.listening, uses_f0=model.uses_f0))
     _refuse_early(store.ears, model)
     workers = settings.workers or os.cpu_count() or 1
-    cuts = _cut(store, found.recordings, workers, report)
-    sliced, refusals = _judged(found.recordings, cuts, numbers)
-    silence = silent_clip(voice, model.sample_rate)
-    reasons = _listen(store, [*sliced, silence], workers, device, report) if sliced else {}
-    refusals += [Refusal(name, reason) for name, reason in reasons.items()]
-    sliced = [item for item in sliced if item.name not in reasons]
-    if not sliced:
-        raise NothingUsable(folder, refusals)
-    speakers = _speakers(sliced, numbers, voice.name, model.sample_rate)
-    copies = 0 if silence.name in reasons else settings.include_mutes
-    mutes = [replace(silence, speaker=speaker.number) for speaker in speakers for _ in range(copies)]
-    done = Prepared(speakers, sum(len(item.pieces) for item in sliced), tuple(sorted(refusals, key=lambda r: r.name)),
-                    len(found.others), store.ears, model.sample_rate)
-    store.write_manifest([*sliced, *mutes])
-    _write_card(voice, done)
-    store.sweep([*sliced, silence])
+    with alone(voice.lock):
+        sliced, refusals = _judged(found.recordings, _cut(store, found.recordings, workers, report), numbers)
+        silence = silent_clip(voice, model.sample_rate)
+        reasons = _listen(store, [*sliced, silence], workers, device, report) if sliced else {}
+        refusals += [Refusal(name, reason) for name, reason in reasons.items()]
+        sliced = [item for item in sliced if item.name not in reasons]
+        if not sliced:
+            raise NothingUsable(folder, refusals)
+        speakers = _speakers(sliced, numbers, voice.name, model.sample_rate)
+        copies = 0 if silence.name in reasons else settings.include_mutes
+        mutes = [replace(silence, speaker=speaker.number) for speaker in speakers for _ in range(copies)]
+        done = Prepared(speakers, sum(len(item.pieces) for item in sliced),
+                        tuple(sorted(refusals, key=lambda refusal: refusal.name)), len(found.others), store.ears,
+                        model.sample_rate)
+        store.write_manifest([*sliced, *mutes])
+        _write_card(voice, done)
+        store.sweep([*sliced, silence])
     return done
 
 

@@ -18,8 +18,10 @@ from rvc.errors import Cancelled, DatasetError, SettingsError, VoiceFileError
 from rvc.features import FeatureExtractor
 from rvc.options import build, flat
 from rvc.settings.training import PrepareSettings, TrainModelSettings, TrainSettings
+from rvc.training.card import read_card
 from rvc.training.dataset import load_clip, read_manifest
 from rvc.training.ears import ears
+from rvc.training.lock import Busy, alone
 from rvc.training.prepare import NothingUsable, prepare
 from rvc.training.recordings import find_recordings, label_of, speaker_numbers
 from rvc.training.runfile import RunFile, read_run, renewed, write_run
@@ -202,6 +204,20 @@ def test_the_old_list_holds_until_the_new_one_is_whole(workspace, dataset):
     with pytest.raises(Cancelled):
         prepare(voice, dataset, settings(cutting__high_pass=True), MODEL, workspace=workspace, report=stop)
     assert all(load_clip(voice.path, item, 32000) for item in read_manifest(voice.manifest))
+
+
+def test_nothing_is_changed_under_a_training(workspace, dataset):
+    voice = workspace.voice("v")
+    with alone(voice.lock), pytest.raises(Busy):
+        prepare(voice, dataset, settings(), MODEL, workspace=workspace)
+    assert not voice.slices.exists()
+
+
+def test_training_reads_the_card(workspace, dataset):
+    voice = workspace.voice("v")
+    prepare(voice, dataset, settings(), replace(MODEL, uses_f0=False), workspace=workspace)
+    card = read_card(voice.card)
+    assert (card.speakers, card.uses_f0, card.f0_method) == ({0: "v", 1: "Anna"}, False, None)
 
 
 def test_numbers_that_are_not_finite_refuse_the_file_by_its_name(workspace, dataset, monkeypatch):

@@ -31,7 +31,7 @@ def slices(samples: np.ndarray, rate: int) -> list[tuple[int, int]]:
         return [(0, len(samples))]
     begins = [0, *(end for _, end in cuts)]
     ends = [*(begin for begin, _ in cuts), len(rms)]
-    return [(a * hop, min(len(samples), b * hop)) for a, b in zip(begins, ends) if a < b]
+    return [(int(a * hop), int(min(len(samples), b * hop))) for a, b in zip(begins, ends) if a < b]
 
 
 def frame_rms(samples: np.ndarray, window: int, hop: int) -> np.ndarray:

@@ -291,3 +291,12 @@ def test_a_sentence_tells_the_name_and_not_the_folder(tmp_path, refused, ffmpeg)
     (tmp_path / "x.m4a").write_bytes(b"\0\0\0\x18ftypM4A " + bytes(100))
     sentence = refused(read_audio, tmp_path / "x.m4a")
     assert "x.m4a" in sentence and str(tmp_path) not in sentence
+
+
+def test_a_wav_of_floats_does_not_tell_when_it_was_written(tmp_path):
+    sound = Audio(np.linspace(-1, 1, 400, dtype=np.float32)[None], 16000)
+    write_audio(tmp_path / "a.wav", sound, subtype="FLOAT")
+    written = (tmp_path / "a.wav").read_bytes()
+    peak = written.index(b"PEAK")
+    assert written[peak + 12:peak + 16] == bytes(4)
+    assert np.array_equal(read_audio(tmp_path / "a.wav").samples, sound.samples)

@@ -29,7 +29,7 @@ from rvc.progress import Report, silent
 from rvc.settings.conversion import ConversionSettings
 from rvc.workspace import Workspace
 
-PIECES = {"cpu": 200, "mps": 1000, "cuda": 3000}  # frames decoded at once: what caches, then memories, hold
+PIECES = {"cpu": 100, "mps": 1000, "cuda": 3000}  # frames decoded at once: what caches, then memories, hold
 BYTES_A_SECOND = 4 * (3 * SAMPLE_RATE + 3 * 48000)  # of scratch, for a channel
 
 

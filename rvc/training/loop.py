@@ -172,7 +172,7 @@ class Loop:
         means, saving = self._history.epoch.read(), self.run.settings.saving
         self._history.close_epoch()
         done = self.at.epoch >= self.run.settings.schedule.epochs
-        due = done or self.at.epoch % saving.every == 0
+        due = done or self.at.epoch % saving.every == 0 and not self._unsound  # else there was no way back
         held = self._distances() if self.run.held and (due or saving.patience) else {}
         self._say("epoch", epochs=self.run.settings.schedule.epochs, epoch_mean=means, rate=self._rates(),
                   held_out=held, seconds=round(seconds, 3), epoch_mean_5=self._history.epochs.read())

@@ -96,6 +96,7 @@ def open_run(workspace: Workspace, voice: VoiceFolder, settings: TrainSettings, 
             weight.nbytes for network in run.networks for weight in network.parameters()))
     if found:
         return run, *resumed(run, found, tell)
+    torch.manual_seed(settings.data.seed)
     _take(run, foreign or pair, tell)
     recipe = run.recipe(1.0)
     return run, recipe, _go_on(run, recipe, foreign, tell) if foreign else Position(order=run.order())

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,17 +15,19 @@ from rvc.f0.track import F0Track
 from rvc.features import Features, to_frames
 from rvc.synthesis.config import FRAME_RATE
 from rvc.synthesis.noise import drawn_from
-from rvc.training.dataset import Slice
 from rvc.voice import load_voice
 from rvc.voicefile.npy import read_npy
 from rvc.workspace import CHECKOUT, VoiceFolder
+
+if TYPE_CHECKING:
+    from rvc.training.dataset import Slice
 
 LONGEST = 300  # frames that are rendered
 AUDIBLE = 1e-4  # peak, −80 dBFS
 TIME = 600.0  # seconds; a processor alone needs a few
 
 
-def prove(voice: VoiceFolder, file: Path, line: Slice) -> None:
+def prove(voice: VoiceFolder, file: Path, line: "Slice") -> None:
     """Raises `VoiceFileError` unless a fresh process renders finite, audible sound of the right length."""
     features = [voice.path / line.content, *([] if line.f0 is None else [voice.path / line.f0])]
     command = [sys.executable, "-m", "rvc.training.proof", str(file.absolute()), *map(str, features)]

@@ -26,7 +26,7 @@ from rvc.training.dataset import Slice, write_manifest  # noqa: E402
 from rvc.training.runfile import RunFile, write_run  # noqa: E402
 from rvc.workspace import VoiceFolder, Workspace  # noqa: E402
 
-FRAMES = (40, 36, 44, 30, 52, 48)  # of the clips
+FRAMES = (40, 36, 44, 30, 52, 48, 33, 38)  # of the clips
 OPTIONS = {"data.batch_size": 2, "model.sample_rate": small.RATE, "model.pretrained": False, "device": "cpu",
            "saving.every": 100, "saving.voices": False, "data.cache": "none"}
 

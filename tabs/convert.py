@@ -37,7 +37,7 @@ def build(workspace: Workspace) -> None:
     form, jobs = Form(ConversionSettings, omit=OMITTED), Jobs()
     with gr.Row():
         recording = gr.Audio(sources=["upload", "microphone"], type="filepath", label="Recording", editable=False,
-                             elem_id="recording", min_width=300)
+                             buttons=["download"], elem_id="recording", min_width=300)
         with gr.Column(min_width=300):
             voice = gr.Dropdown(voice_names(workspace), label="Voice", elem_id="voice")
             absent = gr.HTML(css_template=STYLE, visible=False, elem_id="absent")
@@ -47,7 +47,7 @@ def build(workspace: Workspace) -> None:
                 stop = gr.Button("Stop", interactive=False, elem_id="stop", scale=1)
     player = gr.Audio(label="Result", interactive=False, buttons=["download"], elem_id="result")
     player.postprocess = lambda path: served(player, path)
-    told = gr.HTML(css_template=STYLE, elem_id="told", padding=False)
+    told = gr.HTML(label="Facts", css_template=STYLE, elem_id="told")
     with gr.Row(elem_classes="options"):
         for name in MAIN:
             form[name].render()
@@ -59,11 +59,13 @@ def build(workspace: Workspace) -> None:
 
     handler = jobs.handler(work, ["file", "voice", *form.names], stopped=(None, line("Stopped.")))
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    can_stop = {state: f"() => ({{__type__: 'update', interactive: {state}}})" for state in ("true", "false")}
+    start.click(None, None, stop, js=can_stop["true"], **quiet)  # first, since the next one awaits the job
     # Without Gradio's own checks: the settings judge every value, and say in one sentence what is wrong with it.
     job = start.click(handler, [recording, voice, *form.widgets.values()], [player, told], preprocess=False,
                       api_name="convert", concurrency_id="gpu", concurrency_limit=AT_ONCE, show_progress_on=player)
-    start.click(lambda: gr.Button(interactive=True), None, stop, **quiet)
-    job.then(lambda: gr.Button(interactive=False), None, stop, **quiet)
+    for ended in (job.then, job.failure):
+        ended(None, None, stop, js=can_stop["false"], **quiet)
     stop.click(jobs.stop, None, None, **quiet)
     gr.on([Context.root_block.load, voice.focus], lambda chosen: offered(workspace, chosen), voice, [voice, absent],
           preprocess=False, **quiet)

@@ -80,11 +80,11 @@ def widget(leaf: Leaf) -> Component:
     if kind is bool:
         return gr.Checkbox(leaf.default, **shown)
     if kind is Path:
-        return gr.File(label=f"{about.label}: {about.help}", height=120, render=False)
-    if kind in (int, float) and not several:
-        return _number(leaf, kind, optional, shown)
+        return gr.File(label=f"{about.label}: {about.help}", height=150, render=False)
+    if kind in (int, float) and not (several or optional):
+        return _number(leaf, kind, shown)
     text = ",".join(map(str, leaf.default)) if several else leaf.default
-    return gr.Textbox(text, max_lines=1, **shown)
+    return gr.Textbox(text, max_lines=1, **shown)  # also for numbers that may be empty, which gr.Number shows as 0
 
 
 def given(leaf: Leaf, value: Any) -> Any:
@@ -110,18 +110,18 @@ def explained(about: Option) -> str:
 
 
 def _choice(leaf: Leaf, optional: bool, several: bool, shown: dict[str, Any]) -> Component:
-    choices = [*([("as it comes", "")] if optional else []), *((name, name) for name in leaf.option.choices)]
+    choices = [*([("default", "")] if optional else []), *((name, name) for name in leaf.option.choices)]
     if several:
         return gr.Dropdown(choices, value=list(leaf.default), multiselect=True, **shown)
     value = "" if leaf.default is None else leaf.default
     return (gr.Radio if len(choices) <= FEW else gr.Dropdown)(choices, value=value, **shown)
 
 
-def _number(leaf: Leaf, kind: type, optional: bool, shown: dict[str, Any]) -> Component:
+def _number(leaf: Leaf, kind: type, shown: dict[str, Any]) -> Component:
     about = leaf.option
     low, high = (end if end is not None and math.isfinite(end) else None for end in (about.low, about.high))
     step = about.step or (1 if kind is int else None)
-    if not optional and step and None not in (low, high) and (high - low) / step <= FINEST:
+    if step and None not in (low, high) and (high - low) / step <= FINEST:
         return gr.Slider(low, high, leaf.default, step=step, **shown)
     return gr.Number(leaf.default, minimum=low, maximum=high, step=step or 0.01, **shown)
 

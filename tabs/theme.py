@@ -24,7 +24,7 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill_hover="*primary_800", button_primary_background_fill_hover_dark="*primary_600",
         button_primary_text_color="white", button_primary_text_color_dark="white",
         link_text_color="*primary_700", link_text_color_dark="*primary_300",
-        color_accent="*primary_700",
+        color_accent="*primary_700", checkbox_border_radius="*radius_sm",
     )
 
 
@@ -34,7 +34,11 @@ footer .divider {display: none !important}
 footer, footer * {color: var(--body-text-color-subdued) !important; opacity: 1}
 :focus-visible {outline: 3px solid var(--color-accent) !important; outline-offset: 2px}
 .dark :focus-visible {outline-color: #5eead4 !important}
-#report, #report .html-container {padding: 0 !important}
+#report, #report .html-container, #told, #told .html-container {padding: 0 !important}
+.options > .form {display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
+                  background: var(--block-background-fill)}
+.options > .form > * {height: 100%}
+.group h2 {font-size: 1rem; font-weight: 700; margin: 0}
 .tab-container button.selected {color: var(--link-text-color)}
 @media (prefers-reduced-motion: reduce) {* {animation: none !important; transition: none !important}}
 """

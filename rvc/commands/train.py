@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rvc.commandline import given
 from rvc.commands import Command
@@ -12,6 +12,9 @@ from rvc.errors import SettingsError
 from rvc.options import build, flat
 from rvc.settings.training import TrainCommandSettings, TrainSettings
 from rvc.workspace import VoiceFolder, Workspace, find_workspace
+
+if TYPE_CHECKING:
+    from rvc.training.runfile import RunFile
 
 
 def positionals(parser: ArgumentParser) -> None:
@@ -24,24 +27,22 @@ def run(arguments: Namespace) -> int:
     chosen = build(TrainCommandSettings, asked)
     workspace = find_workspace(chosen.workspace)
     voice = workspace.voice(arguments.name)
-    settings = renewed_options(voice, asked)
+    options = renewed_options(voice, asked)
     confirm_fresh(voice, chosen)
-    return train_voice(workspace, voice, settings, fresh=chosen.fresh)
+    return train_voice(workspace, voice, options, fresh=chosen.fresh)
 
 
-def renewed_options(voice: VoiceFolder, asked: Mapping[str, Any]) -> TrainSettings:
-    """The options of the voice with those that were given, which are kept if they can be used."""
+def renewed_options(voice: VoiceFolder, asked: Mapping[str, Any]) -> "RunFile":
+    """The options of the voice with those that were given."""
     from rvc.training.card import read_card
     from rvc.training.opening import check_against
-    from rvc.training.runfile import read_run, write_run
+    from rvc.training.runfile import read_run
 
     card, before = read_card(voice.card), read_run(voice.run_file)
     known = flat(before.train)
     settings = build(TrainSettings, known | {name: value for name, value in asked.items() if name in known})
     check_against(card, settings, voice.name)
-    if settings != before.train and leads():
-        write_run(voice.run_file, replace(before, train=settings))
-    return settings
+    return replace(before, train=settings)
 
 
 def leads() -> bool:
@@ -64,13 +65,13 @@ def confirm_fresh(voice: VoiceFolder, chosen: TrainCommandSettings) -> None:
         raise SettingsError("fresh", "nothing was changed; leave it out to go on from the last checkpoint.")
 
 
-def train_voice(workspace: Workspace, voice: VoiceFolder, settings: TrainSettings, *, fresh: bool) -> int:
+def train_voice(workspace: Workspace, voice: VoiceFolder, options: "RunFile", *, fresh: bool) -> int:
     """Train, and say how it ended."""
     from rvc.commands.events import show
     from rvc.commands.terminal import cleared
     from rvc.training.run import train
 
-    ending = train(workspace, voice, settings, fresh=fresh, listener=show)
+    ending = train(workspace, voice, options, fresh=fresh, listener=show)
     where = f"after epoch {ending.epoch}, step {ending.step}"
     if ending.stopped:
         print(f"{cleared()}Stopped by {ending.stopped} {where}.  To go on: python -m rvc train {voice.name!r}")

@@ -105,6 +105,7 @@ def open_run(workspace: Workspace, voice: VoiceFolder, settings: TrainSettings, 
 def check_against(card: PreparedCard, settings: TrainSettings, name: str) -> None:
     """Raises `SettingsError` for options that need another preparation, or do not go together."""
     check_model(settings)
+    recipe_config(settings, "fp32")
     for field in NEEDS_PREPARE:
         now, then = getattr(settings.model, field), getattr(card, field)
         if now != then:

@@ -14,6 +14,7 @@ from rvc.training.lock import alone
 from rvc.training.loop import Loop
 from rvc.training.opening import Run, open_run
 from rvc.training.proof import prove
+from rvc.training.runfile import RunFile, write_run
 from rvc.training.stop import listening_for_stops
 from rvc.training.team import Team, team
 from rvc.workspace import VoiceFolder, Workspace
@@ -29,15 +30,21 @@ class Ending:
     voice: Path | None = None
 
 
-def train(workspace: Workspace, voice: VoiceFolder, settings: TrainSettings, *, fresh: bool = False,
+def train(workspace: Workspace, voice: VoiceFolder, options: RunFile, *, fresh: bool = False,
           listener: Tell) -> Ending:
-    """Go on from the last checkpoint, or start; finished only when a fresh process has heard the voice speak."""
+    """Go on from the last checkpoint, or start; finished only when a fresh process has heard the voice speak.
+
+    options: written into the voice's folder as soon as everything could be opened with them.
+    """
+    settings = options.train
     with team(settings.device) as crew, _told(voice, crew, listener) as tell, listening_for_stops(voice) as asked:
         if fresh and crew.leads:
             Checkpoints(voice.checkpoints).start_afresh()
         crew.meet()
         tell(Event("stage", {"what": "Opening", "device": str(crew.device), "reason": crew.reason}))
         run, recipe, position = open_run(workspace, voice, settings, crew, tell)
+        if crew.leads:
+            write_run(voice.run_file, options)
         loop = Loop(run, recipe, position, tell, asked)
         why = loop.learn()
         ending = Ending(loop.age.epoch, loop.age.step, why)

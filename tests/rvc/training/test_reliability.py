@@ -14,11 +14,12 @@ import torch
 
 from rvc.errors import CheckpointError, DeviceError, Diverged, VoiceFileError
 from rvc.options import build
-from rvc.settings.training import TrainSettings
+from rvc.settings.training import PrepareSettings, TrainSettings
 from rvc.training import loop, run
 from rvc.training.checkpoint import Checkpoints
 from rvc.training.events import outcome, read_events
 from rvc.training.lock import Busy, holder
+from rvc.training.runfile import RunFile, read_run
 from rvc.training.stop import stop_training
 from rvc.training.vits_recipe import VitsRecipe
 from rvc.voicefile.rvc import read_voice
@@ -54,7 +55,8 @@ def options(**asked) -> TrainSettings:
 def train(voice, **asked):
     """The ending and the events."""
     told = []
-    ending = run.train(Workspace(voice.path.parents[1]), voice, options(**asked), listener=told.append)
+    ending = run.train(Workspace(voice.path.parents[1]), voice,
+                       RunFile(voice.path, PrepareSettings(), options(**asked)), listener=told.append)
     return ending, told
 
 
@@ -258,6 +260,7 @@ def test_another_network_or_optimizer_is_refused_and_nothing_is_lost(voice, unpr
         train(voice, epochs=2, optimizer__name="adamw")
     with pytest.raises(CheckpointError, match="another network"):
         train(voice, epochs=2, model__vocoder="mrf")
+    assert read_run(voice.run_file).train == options(epochs=1)
     assert latest(voice).numbers["steps"] == 4
 
 

@@ -1,11 +1,14 @@
 """From files to files: durations, silence, channels, formats, determinism, cancellation, batches."""
 import json
+import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rule
 import torch
+from safetensors.torch import save_file
+from transformers import HubertConfig, HubertModel
 from voices import TINY, add_voice
 
 from rvc.audio.audio import Audio
@@ -249,6 +252,26 @@ def test_refusals_name_the_remedy(workspace, pool, tmp_path):
     save_index(FaissIndex.build(torch.zeros(50, 256)), wrong, encoder="mel")
     assert isinstance(refused(**{"retrieval.index": wrong}), VoiceFileError)
     assert "256 wide" in str(refused(**{"retrieval.index": wrong}))
+
+
+def test_a_person_s_own_encoder_is_used_when_asked_for_and_said(workspace, opened, tmp_path, monkeypatch):
+    sizes = {"hidden_size": 80, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32,
+             "classifier_proj_size": 16, "conv_dim": [16] * 7, "num_conv_pos_embeddings": 16,
+             "num_conv_pos_embedding_groups": 4}
+    folder = workspace.own_encoder("mine ü")
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(sizes))
+    torch.manual_seed(0)
+    save_file(HubertModel(HubertConfig(**sizes)).state_dict(), folder / "model.safetensors")
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a conversion asked the network"))
+    session = opened(**{"retrieval.encoder": "mine ü", "retrieval.index_rate": 0})
+    assert session.notes[0] == "The voice was trained with the encoder mel, and mine ü listens now."
+    source = recorded(tmp_path / "in.wav", speech(0.5), 16000)
+    session.convert(source, tmp_path / "mine.wav")
+    opened(**{"retrieval.index_rate": 0}).convert(source, tmp_path / "mel.wav")
+    assert (tmp_path / "mine.wav").read_bytes() != (tmp_path / "mel.wav").read_bytes()
+    with pytest.raises(VoiceFileError, match="made with the encoder 'mel'"):
+        opened(**{"retrieval.encoder": "mine ü"})
 
 
 def test_models_are_loaded_once_for_many_files(workspace, tmp_path):

@@ -164,6 +164,11 @@ class VoiceFolder:
         """What the voice made of a line after so many steps."""
         return self.samples / f"{step:08}_{line}.wav"
 
+    @property
+    def best_voice(self) -> Path:
+        """The voice as it was when the clips held out were best."""
+        return self.path / "voices" / f"{self.name}_best.pth"
+
     def saved_voice(self, epoch: int, step: int) -> Path:
         """The voice as it was after so many epochs and steps."""
         return self.path / "voices" / f"{self.name}_{epoch}e_{step}s.pth"

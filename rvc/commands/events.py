@@ -35,7 +35,7 @@ def _text(event: Event) -> str:
         return f"Saved {facts['path']}"
     if event.kind == "stage":
         device = f" on {facts['device']} ({facts['reason']})" if facts.get("device") else ""
-        return f"{facts['what']}{device}" if "text" not in facts else facts["text"]
+        return f"{facts['what']}{device}"
     return facts["text"] if event.kind == "warning" else ""
 
 

@@ -73,10 +73,10 @@ def train_voice(workspace: Workspace, voice: VoiceFolder, options: "RunFile", *,
 
     ending = train(workspace, voice, options, fresh=fresh, listener=show)
     where = f"after epoch {ending.epoch}, step {ending.step}"
-    if ending.stopped:
+    if ending.voice:
+        print(f"{cleared()}Finished {where}{' by ' * bool(ending.stopped)}{ending.stopped}: {ending.voice}")
+    elif ending.stopped:
         print(f"{cleared()}Stopped by {ending.stopped} {where}.  To go on: python -m rvc train {voice.name!r}")
-    elif ending.voice:
-        print(f"{cleared()}Finished {where}: {ending.voice}")
     return 0
 
 

@@ -4,7 +4,7 @@ Chance in a step is a function of seed, step and process alone.  So a step that 
 run that was stopped goes on as if it had not been.
 """
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ NEWS = 1.0  # seconds between two reports of steps
 MOST_UNSOUND = 3  # steps in a row that may be skipped
 BETTER = 0.995  # of the best distance: what counts as an improvement
 MOST_NAMED = 4  # recordings in one sentence
+OVERTRAINED = "overtraining"  # who stops a run that does not get better
 
 
 class Loop:
@@ -33,7 +34,7 @@ class Loop:
 
     def __init__(self, run: Run, recipe: VitsRecipe, position: Position, tell: Tell, asked: Asked):
         self.run, self.recipe, self.at, self.tell, self._asked = run, recipe, position, tell, asked
-        self._history, self._unsound, self._told = History(), 0, 0.0
+        self._history, self._unsound, self._told, self._saved = History(), 0, 0.0, -1
         self._noise = torch.Generator(run.team.device)
         self._lines: list[Line] = []
 
@@ -55,6 +56,7 @@ class Loop:
         if self.run.team.leads:
             path = self.run.checkpoints.save(state_of(self.recipe, self.at, self.run.team.device))
             self._say("saved", path=str(path))
+        self._saved = self.recipe.steps
         self.run.team.meet()
 
     def export(self, path: Path) -> None:
@@ -173,10 +175,10 @@ class Loop:
         self._history.close_epoch()
         done = self.at.epoch >= self.run.settings.schedule.epochs
         due = done or self.at.epoch % saving.every == 0 and not self._unsound  # else there was no way back
-        held = self._distances() if self.run.held and (due or saving.patience) else {}
+        held = self._distances() if self.run.held and self.run.team.leads and (due or saving.patience) else {}
         self._say("epoch", epochs=self.run.settings.schedule.epochs, epoch_mean=means, rate=self._rates(),
                   held_out=held, seconds=round(seconds, 3), epoch_mean_5=self._history.epochs.read())
-        why = self._watch(held.get("mel_l1"))
+        why = self._watch(held)
         if due or why:
             self._keep()
         return why or (self._stop_between_epochs() if not done else "")
@@ -184,7 +186,7 @@ class Loop:
     def _stop_between_epochs(self) -> str:
         if not self.run.team.any(bool(self._asked())):
             return ""
-        if self.at.epoch % self.run.settings.saving.every:
+        if self._saved != self.recipe.steps:
             self.save()
         return self._asked() or "another process"
 
@@ -197,19 +199,22 @@ class Loop:
         self._lines = self._lines or lines(self.run.heard)
         return self._lines
 
-    def _watch(self, distance: float | None) -> str:
+    def _watch(self, held: Mapping[str, float]) -> str:
         """Say when the clips held out stop improving; a reason to stop only where that was asked for."""
         patience = self.run.settings.saving.patience
-        if distance is None or not patience:
+        if not patience or not self.run.held:
             return ""
+        distance = self.run.team.heard(held.get("mel_l1", 0.0))
         if self.at.best is None or distance < BETTER * self.at.best:
             self.at = replace(self.at, best=distance, best_epoch=self.at.epoch)
+            if self.run.team.leads:
+                self.export(self.run.voice.best_voice)
         idle = self.at.epoch - self.at.best_epoch
         if idle == 0 or idle % patience:
             return ""
         self._say("warning", text=f"The clips held out have not improved for {idle} epochs: the voice may be "
                                   f"overtrained since epoch {self.at.best_epoch}.")
-        return "overtraining" if self.run.settings.saving.stop_early else ""
+        return OVERTRAINED if self.run.settings.saving.stop_early else ""
 
     def _keep(self) -> None:
         """A checkpoint, a voice that can be tried, and lines to listen to."""

@@ -135,7 +135,7 @@ def resumed(run: Run, found: Checkpoint, tell: Tell, share: float = 1.0) -> tupl
         if position.batch:
             tell(Event("warning", {"text": f"Recordings or batch size have changed, so epoch {position.epoch + 1} "
                                            "begins again."}))
-        position = replace(position, order=run.order(), batch=0)
+        position = replace(position, order=run.order(), batch=0, parts=1)
     recipe = run.recipe(position.share)
     recipe.load_state(found.state)
     _restore_chance(found.state, run.team.device)
@@ -201,7 +201,7 @@ def _take(run: Run, pair: start.Pair, tell: Tell) -> None:
     if pair.judges:
         said.append(start.take_judges(judges, pair.judges))
     for text in said:
-        tell(Event("warning" if "from nothing" in text else "stage", {"what": text, "text": text}))
+        tell(Event("warning", {"text": text}) if "from nothing" in text else Event("stage", {"what": text}))
     if bool(pair.generator) != bool(pair.judges):
         lacking = "judges start" if pair.generator else "generator starts"
         tell(Event("warning", {"text": f"The {lacking} from nothing: the other file of the pair is not there."}))

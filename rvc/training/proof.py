@@ -33,7 +33,8 @@ def prove(voice: VoiceFolder, file: Path, line: "Slice") -> None:
     command = [sys.executable, "-m", "rvc.training.proof", str(file.absolute()), *map(str, features)]
     try:
         done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, encoding="utf-8", errors="replace",
-                              timeout=TIME, env={**_alone(), "PYTHONUTF8": "1"}, check=False)
+                              timeout=TIME, env={**_alone(), "PYTHONUTF8": "1"}, check=False,
+                              start_new_session=True)  # Ctrl-C is for us: the proof ends by itself
     except subprocess.TimeoutExpired:
         raise VoiceFileError(f"{file.name} was written, but rendering with it took more than {TIME:g} s; try it with "
                              "python -m rvc convert.") from None

@@ -11,7 +11,7 @@ from rvc.training.checkpoint import Checkpoints
 from rvc.training.events import Event, EventLog, Tell, to_all
 from rvc.training.export import export_pretrain
 from rvc.training.lock import alone
-from rvc.training.loop import Loop
+from rvc.training.loop import OVERTRAINED, Loop
 from rvc.training.opening import Run, open_run
 from rvc.training.proof import prove
 from rvc.training.runfile import RunFile, write_run
@@ -22,7 +22,7 @@ from rvc.workspace import VoiceFolder, Workspace
 
 @dataclass(frozen=True)
 class Ending:
-    """stopped: who asked for it, "" for a run that came to its end.  voice: its file, None after a stop."""
+    """stopped: who asked for it, "" for a run that came to its end.  voice: its file, None where it was not written."""
 
     epoch: int
     step: int
@@ -47,11 +47,10 @@ def train(workspace: Workspace, voice: VoiceFolder, options: RunFile, *, fresh: 
             write_run(voice.run_file, options)
         loop = Loop(run, recipe, position, tell, asked)
         why = loop.learn()
-        ending = Ending(loop.age.epoch, loop.age.step, why)
-        if not why and crew.leads:
-            ending = Ending(loop.age.epoch, loop.age.step, "", _finish(run, loop, tell))
-        tell(Event("stopped" if why else "finished", {"epoch": ending.epoch, "step": ending.step, "by": why,
-                                                      "voice": str(ending.voice or "")}))
+        done = why in ("", OVERTRAINED)
+        ending = Ending(loop.age.epoch, loop.age.step, why, _finish(run, loop, tell) if done and crew.leads else None)
+        tell(Event("finished" if done else "stopped", {"epoch": ending.epoch, "step": ending.step, "by": why,
+                                                       "voice": str(ending.voice or "")}))
         return ending
 
 

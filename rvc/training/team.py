@@ -28,6 +28,12 @@ class Team:
         """Whether it is so in any process.  All must ask."""
         return here if self.size == 1 else bool(parallel.summed(torch.tensor(float(here), device=self.device)) > 0)
 
+    def heard(self, value: float) -> float:
+        """What the first process says.  All must ask."""
+        if self.size == 1:
+            return value
+        return parallel.summed(torch.tensor(value if self.leads else 0.0, device=self.device)).item()
+
     def meet(self) -> None:
         """Wait for all."""
         self.any(False)

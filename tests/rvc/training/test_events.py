@@ -12,6 +12,7 @@ from rvc.training import run
 from rvc.training.events import Event, EventLog, outcome, read_events, reported
 from rvc.training.lock import alone
 from rvc.training.runfile import read_run
+from rvc.voicefile.rvc import read_voice
 from rvc.workspace import Workspace
 
 
@@ -97,5 +98,6 @@ def test_overtraining_is_said_and_stops_only_who_asked(tmp_path, monkeypatch):
         ending = run.train(Workspace(tmp_path), voice, read_run(voice.run_file), listener=told.append)
         said = [event.facts["text"] for event in told if "overtrained" in event.facts.get("text", "")]
         assert "since epoch 2" in said[0] and ending.epoch == (4 if stop_early else 6)
-        assert ending.stopped == ("overtraining" if stop_early else "")
+        assert ending.stopped == ("overtraining" if stop_early else "") and ending.voice == voice.voice_file
+        assert read_voice(voice.best_voice).facts["epoch"] == 2 and told[-1].kind == "finished"
         assert [path.name for path in voice.checkpoints.iterdir()] == ["00000001"]

@@ -8,11 +8,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import prepared
 import pytest
 import torch
 
-from rvc.errors import CheckpointError, DeviceError, Diverged, VoiceFileError
+from rvc.errors import CheckpointError, DatasetError, DeviceError, Diverged, RvcError, VoiceFileError
 from rvc.options import build
 from rvc.settings.training import PrepareSettings, TrainSettings
 from rvc.training import loop, run
@@ -252,6 +253,20 @@ def test_changed_recordings_begin_the_epoch_again(voice, unproven, each_step):
     ending, told = train(voice, epochs=3, data__batch_size=4)
     assert any("epoch 2 begins again" in event.facts.get("text", "") for event in told)
     assert ending.step == 6 + 2 + 2  # of batches of four there are two an epoch
+
+
+def test_a_recording_that_is_gone_or_spoilt_is_a_failure_by_name(voice, unproven):
+    content = voice.features / "3.content.npy"
+    array = np.load(content)
+    array[2, 2] = np.nan
+    np.save(content, array)
+    with pytest.raises(DatasetError, match="3.content.npy"):
+        train(voice, epochs=1)
+    assert outcome(voice)["event"] == "failed" and "3.content.npy" in outcome(voice)["why"]
+    content.unlink()
+    with pytest.raises(RvcError, match="3.content.npy"):
+        train(voice, epochs=1)
+    assert not events(voice, "finished")
 
 
 def test_another_network_or_optimizer_is_refused_and_nothing_is_lost(voice, unproven):

@@ -6,6 +6,7 @@
 It is made beside its place, flushed, and moved there.  The latest has the highest number; clocks do not count.
 """
 import json
+import math
 import os
 import re
 import shutil
@@ -108,11 +109,24 @@ class Checkpoints:
 
 
 def refuse_unsound(state: State) -> None:
-    """Raises `Diverged` for a value that is not finite."""
-    for name, tensor in state.tensors.items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            raise Diverged(f"{name} holds values that are not finite, so no checkpoint was written; the one before "
-                           "it is sound.", state.numbers.get("steps", 0))
+    """Raises `Diverged` for a value that is not finite; a plain number may be infinite, where it is no limit."""
+    unsound = [name for name, tensor in state.tensors.items()
+               if tensor.is_floating_point() and not bool(tensor.isfinite().all())]
+    unsound += [name for name, value in state.numbers.items() if any(map(math.isnan, _floats(value)))]
+    if unsound:
+        raise Diverged(f"{unsound[0]} holds values that are not finite, so no checkpoint was written; the one "
+                       "before it is sound.", state.numbers.get("steps", 0))
+
+
+def _floats(value: object) -> Iterator[float]:
+    """All that stand somewhere in lists and dictionaries."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _floats(item)
 
 
 def size(state: State) -> int:
@@ -161,7 +175,7 @@ def _read(folder: Path) -> State:
 
 def _write_json(path: Path, content: object) -> None:
     with replace_atomically(path) as beside:
-        beside.write_text(json.dumps(content, allow_nan=False), "utf-8")
+        beside.write_text(json.dumps(content), "utf-8")
 
 
 def _sha256(path: Path) -> str:

@@ -42,6 +42,22 @@ def to_all(*listeners: Tell) -> Tell:
     return tell
 
 
+def while_it_hears(listener: Tell) -> Tell:
+    """A terminal that went away, a letter that it does not have or a full disk ends the telling, not the training."""
+    deaf: list[Exception] = []
+
+    def tell(event: Event) -> None:
+        if deaf:
+            return
+        try:
+            listener(event)
+        except (OSError, UnicodeError) as problem:
+            deaf.append(problem)
+            logging.getLogger(__name__).warning("Somebody does not hear the events any more: %s", problem)
+
+    return tell
+
+
 def reported(tell: Tell) -> Report:
     """Progress as events."""
     def report(step: Step) -> None:

@@ -92,8 +92,7 @@ def open_run(workspace: Workspace, voice: VoiceFolder, settings: TrainSettings, 
               _networks(card, settings, team, _speakers(slices, found, foreign or pair)), precision,
               *_datasets(voice, slices, card, settings, team), checkpoints)
     if team.leads:
-        checkpoints.check_room((1 + OPTIMIZER_SHARE) * sum(
-            weight.nbytes for network in run.networks for weight in network.parameters()))
+        checkpoints.check_room(_size(run))
     if found:
         return run, *resumed(run, found, tell)
     torch.manual_seed(settings.data.seed)
@@ -156,6 +155,12 @@ def _restore_chance(state: State, device: torch.device) -> None:
         torch.cuda.set_rng_state(state.tensors["random/device"], device)
 
 
+def _size(run: Run) -> int:
+    """Bytes of a checkpoint: both networks, their moments, and the running mean where one is kept."""
+    generator, judges = (sum(weight.nbytes for weight in network.parameters()) for network in run.networks)
+    return (1 + OPTIMIZER_SHARE) * (generator + judges) + generator * bool(run.settings.optimizer.mean_of_weights)
+
+
 def _speakers(slices: Sequence[Slice], found: Checkpoint | None, pair: start.Pair) -> int:
     """Rows of the table of speakers: those of what is gone on from, if they are enough."""
     needed = 1 + max(item.speaker for item in slices)
@@ -216,7 +221,7 @@ def _go_on(run: Run, recipe: VitsRecipe, pair: start.Pair, tell: Tell) -> Positi
     batches = len(run.dataset.order(batch_size=run.settings.data.batch_size * run.team.size,
                                     seed=run.settings.data.seed, epoch=0))
     recipe.steps = epoch * -(-batches // run.settings.data.accumulate)
-    moments = "with its optimizers" if all(taken) else "with new optimizers, since its own do not fit"
+    moments = "with its optimizers" if all(taken) else "with new optimizers: theirs are not there, or do not fit"
     tell(Event("warning", {"text": f"Going on after epoch {epoch} of {pair.generator.name} and {pair.judges.name}, "
                                    f"{moments}."}))
     return Position(epoch=epoch, order=run.order())

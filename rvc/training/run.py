@@ -1,14 +1,14 @@
 """A training from its options to a voice that was heard to speak."""
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rvc.errors import Cancelled
 from rvc.settings.training import TrainSettings
 from rvc.training.board import Board
 from rvc.training.checkpoint import Checkpoints
-from rvc.training.events import Event, EventLog, Tell, to_all
+from rvc.training.events import Event, EventLog, Tell, to_all, while_it_hears
 from rvc.training.export import export_pretrain
 from rvc.training.lock import alone
 from rvc.training.loop import OVERTRAINED, Loop
@@ -57,6 +57,7 @@ def train(workspace: Workspace, voice: VoiceFolder, options: RunFile, *, fresh: 
 def export(workspace: Workspace, voice: VoiceFolder, settings: TrainSettings, *, pretrain: bool,
            listener: Tell) -> list[Path]:
     """The voice, or its pair of networks, from the last checkpoint; where it is."""
+    settings = replace(settings, device="cpu", model=replace(settings.model, precision="fp32"))  # nothing is learned
     with team("cpu") as crew, alone(voice.lock):
         run, recipe, position = open_run(workspace, voice, settings, crew, listener)
         loop = Loop(run, recipe, position, listener, str)
@@ -83,7 +84,8 @@ def _told(voice: VoiceFolder, crew: Team, listener: Tell) -> Iterator[Tell]:
         return
     with ExitStack() as open_:
         open_.enter_context(alone(voice.lock))
-        tell = to_all(open_.enter_context(EventLog(voice.events)), open_.enter_context(Board(voice.board)), listener)
+        log, board = open_.enter_context(EventLog(voice.events)), open_.enter_context(Board(voice.board))
+        tell = to_all(log, while_it_hears(board), while_it_hears(listener))
         try:
             yield tell
         except (Cancelled, KeyboardInterrupt):

@@ -35,7 +35,7 @@ def silent(text: str) -> None:
 def test_what_was_saved_comes_back_to_the_bit(checkpoints):
     told = State({"generator/a": torch.randn(3, 4, dtype=torch.float64), "judges/b": torch.randn(5).bfloat16(),
                   "generator.optimizer/0/step": torch.tensor(7.0), "random/processor": torch.get_rng_state()},
-                 {"steps": 3, "share": 0.1 + 0.2, "betas": [0.8, 0.99], "best": None})
+                 {"steps": 3, "share": 0.1 + 0.2, "betas": [0.8, 0.99], "best": None, "growth": float("inf")})
     checkpoints.save(told)
     found = checkpoints.latest(silent).state
     assert found.numbers == told.numbers and found.tensors.keys() == told.tensors.keys()
@@ -131,6 +131,8 @@ def test_values_that_are_not_finite_never_reach_a_file(checkpoints, value):
     spoilt.tensors["judges/weight"][3, 3] = value
     with pytest.raises(Diverged, match="judges/weight"):
         checkpoints.save(spoilt)
+    with pytest.raises(Diverged, match="generator.groups"):
+        checkpoints.save(State({}, {"generator.groups": [{"d": float("nan")}]}))
     assert checkpoints.latest(silent).state.numbers["steps"] == 1
     assert [path.name for path in checkpoints.folder.iterdir()] == ["00000001"]
 

@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import prepared
@@ -15,7 +16,7 @@ from rvc.retrieval.indexfile import load_index
 from rvc.training import run
 from rvc.training.checkpoint import Checkpoints
 from rvc.training.dataset import read_manifest
-from rvc.training.runfile import read_run
+from rvc.training.runfile import read_run, write_run
 from rvc.voicefile.rvc import read_voice
 
 
@@ -113,6 +114,15 @@ def test_starting_afresh_asks_first(voice, capsys, monkeypatch):
 def test_a_voice_that_was_not_prepared_is_one_sentence(tmp_path, capsys, name):
     assert main([name, "nobody", "--workspace", str(tmp_path)]) == 1
     assert "prepare" in capsys.readouterr().err
+
+
+def test_what_was_trained_in_half_precision_is_exported_where_there_is_none(voice):
+    command(voice, "train", "--epochs", "1")
+    before = read_run(voice.run_file)
+    write_run(voice.run_file, replace(before, train=replace(
+        before.train, device="cuda", model=replace(before.train.model, precision="fp16"))))
+    assert command(voice, "export") == 0 and command(voice, "export", "--pretrain") == 0
+    assert sorted(path.name for path in voice.pretrain.iterdir()) == ["f0D24k.pth", "f0G24k.pth"]
 
 
 def test_nothing_is_exported_before_it_was_trained(voice, capsys):

@@ -84,6 +84,21 @@ def test_tensorboard_the_file_and_the_terminal_are_told_the_same(tmp_path, monke
         assert f"path/{line}" in board.Tags()["audio"] and f"mel_real/{line}" in board.Tags()["images"]
 
 
+@pytest.mark.parametrize("problem", [BrokenPipeError(), UnicodeEncodeError("ascii", "Ü", 0, 1, "")])
+def test_a_terminal_that_goes_away_does_not_end_the_training(tmp_path, monkeypatch, problem):
+    monkeypatch.setattr("rvc.training.networks.voice_config", prepared.small_config)
+    monkeypatch.setattr("rvc.training.networks.new_networks", prepared.small_networks)
+    monkeypatch.setattr(run, "prove", lambda *arguments: None)
+    voice, told = prepared.voice(tmp_path, **{"schedule.epochs": 1}), []
+
+    def leave(event):
+        told.append(event)
+        raise problem
+
+    assert run.train(Workspace(tmp_path), voice, read_run(voice.run_file), listener=leave).step == 4
+    assert len(told) == 1 and outcome(voice)["event"] == "finished"
+
+
 def test_overtraining_is_said_and_stops_only_who_asked(tmp_path, monkeypatch):
     from rvc.training import loop
 

@@ -164,6 +164,18 @@ def test_a_finished_voice_can_be_continued(voice, unproven, straight):
     assert same(latest(voice), straight[0])
 
 
+@pytest.mark.parametrize("asked", [{"optimizer__name": "prodigy"}, {"optimizer__name": "schedule-free"},
+                                   {"optimizer__name": "adamw", "optimizer__mean_of_weights": 0.9},
+                                   {"data__accumulate": 3, "data__cache": "ram"}])
+def test_every_optimizer_goes_on_as_if_nothing_had_happened(tmp_path, unproven, each_step, asked):
+    stopped, whole = prepared.voice(tmp_path, "stopped"), prepared.voice(tmp_path, "whole")
+    train(whole, epochs=2, **asked)
+    each_step(lambda recipe, losses: (stopped.stop.touch() if recipe.steps == 1 else None, losses)[1])
+    assert train(stopped, epochs=2, **asked)[0].step == 1
+    train(stopped, epochs=2, **asked)
+    assert same(latest(stopped), latest(whole))
+
+
 def test_short_memory_halves_the_batch_and_goes_on(voice, unproven, monkeypatch):
     step, calls = VitsRecipe.step, []
 

@@ -102,17 +102,16 @@ def silent_stretches(line: Line, rate: int = 16000, *, threshold_db: float = -70
     return silent[silent[:, 1] - silent[:, 0] >= least_seconds * rate]
 
 
-def quiet_cuts(line: Line, *, every: int = 608_000, search: int = 96_000, longest: int = 656_000,
-               window: int = 160) -> list[int]:
-    """Where to cut a sound that is too long to convert at once: the quietest place near every `every` samples.
+def quiet_cuts(line: Line, *, shortest: int, longest: int, window: int = 160) -> list[int]:
+    """Where to cut a sound that is too long to convert at once: each time the quietest place that leaves a piece of
+    `shortest` to `longest` samples before it.  The last piece may be shorter.
 
-    search: how far to look on both sides; longest: what needs no cut; window: samples over which |x| is summed.
-    Defaults are those of 16 kHz: 38, 6 and 41 s, and 10 ms.
+    window: samples over which |x| is summed; the default is 10 ms at 16 kHz.
     """
-    if len(line) + window <= longest:
-        return []
-    return [_quietest_place(line, centre - search, centre + search, window)
-            for centre in range(every, len(line), every)]
+    cuts = [0]
+    while len(line) - cuts[-1] > longest:
+        cuts.append(_quietest_place(line, cuts[-1] + shortest, cuts[-1] + longest, window))
+    return cuts[1:]
 
 
 def _quietest_place(line: Line, first: int, end: int, window: int) -> int:

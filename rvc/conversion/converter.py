@@ -34,7 +34,7 @@ class Manner:
 
     index_rate, protect: see `rvc.retrieval.blend`; envelope: 1 keeps the voice's loudness, 0 takes the source's;
     silence_db: below it nothing is synthesised, −∞ for never; seed: of the noise; half: decode in bfloat16;
-    longest: frames decoded at once.
+    longest: frames decoded at once; chunk: samples at 16 kHz converted at once.
     """
 
     index_rate: float = 0.0
@@ -45,6 +45,7 @@ class Manner:
     seed: int = 0
     half: bool = False
     longest: int = 200
+    chunk: int = 41 * SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Converter:
         heard: the recording without rumble; melody: of `melody`, as it shall be sung; plan: chunks, else found here.
         """
         silences = silences_of(recording, manner.silence_db)
-        plan = chunks(heard, silences) if plan is None else plan
+        plan = chunks(heard, silences, manner.chunk) if plan is None else plan
         joiner = Joiner(self._out(FADE))
         with Scratch(self.scratch) as raw:
             for number, chunk in enumerate(plan):

@@ -25,11 +25,11 @@ class Chunk:
     sounding: tuple[Range, ...]
 
 
-def chunks(line: Line, silences: Sequence[Range]) -> list[Chunk]:
-    """Everything that is not silent, in pieces of at most 41 s cut at quiet places."""
+def chunks(line: Line, silences: Sequence[Range], longest: int) -> list[Chunk]:
+    """Everything that is not silent, in pieces of at most so many samples cut at quiet places."""
     heard = [widened(begin, end, FADE, len(line)) for begin, end in complement(silences, len(line))]
     regions = merged([widened(*span, FADE, len(line)) for span in heard], WORTH_SKIPPING)
-    cut = [piece for region in regions for piece in _cut(line, *region)]
+    cut = [piece for region in regions for piece in _cut(line, *region, longest)]
     return [Chunk(*piece, tuple(common(heard, piece))) for piece in cut]
 
 
@@ -83,7 +83,8 @@ def gate(silences: Sequence[Range], begin: int, end: int, rate: int) -> np.ndarr
     return gain
 
 
-def _cut(line: Line, begin: int, end: int) -> list[Range]:
+def _cut(line: Line, begin: int, end: int, longest: int) -> list[Range]:
     begin = begin // HOP * HOP
-    cuts = [begin + cut // HOP * HOP for cut in quiet_cuts(Stretch(line, begin, end))]
+    quiet = quiet_cuts(Stretch(line, begin, end), shortest=longest * 2 // 3, longest=longest)
+    cuts = [begin + cut // HOP * HOP for cut in quiet]
     return list(zip([begin, *cuts], [*cuts, end]))

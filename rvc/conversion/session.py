@@ -30,6 +30,7 @@ from rvc.settings.conversion import ConversionSettings
 from rvc.workspace import Workspace
 
 PIECES = {"cpu": 100, "mps": 1000, "cuda": 3000}  # frames decoded at once: what caches, then memories, hold
+CHUNKS = {"cpu": 24, "mps": 24, "cuda": 41}  # seconds converted at once
 BYTES_A_SECOND = 4 * (3 * SAMPLE_RATE + 3 * 48000)  # of scratch, for a channel
 
 
@@ -143,7 +144,7 @@ class Session:
         return Manner(index_rate=retrieval.index_rate, protect=retrieval.protect,
                       envelope=self.settings.output.volume_envelope, silence_db=compute.silence_db,
                       speaker=compute.speaker, seed=seed, half=compute.precision == "bf16",
-                      longest=PIECES[self.device.type])
+                      longest=PIECES[self.device.type], chunk=CHUNKS[self.device.type] * SAMPLE_RATE)
 
     def _refuse_overwriting(self, source: Path, target: Path) -> None:
         if target.exists() and source.exists() and target.samefile(source):

@@ -21,7 +21,7 @@ def theme() -> gr.themes.Base:
         block_info_text_color="*neutral_600", block_info_text_color_dark="*neutral_300",
         border_color_primary="*neutral_300", border_color_primary_dark="*neutral_700",
         button_primary_background_fill="*primary_700", button_primary_background_fill_dark="*primary_700",
-        button_primary_background_fill_hover="*primary_800", button_primary_background_fill_hover_dark="*primary_600",
+        button_primary_background_fill_hover="*primary_800", button_primary_background_fill_hover_dark="*primary_800",
         button_primary_text_color="white", button_primary_text_color_dark="white",
         link_text_color="*primary_700", link_text_color_dark="*primary_300",
         color_accent="*primary_700", checkbox_border_radius="*radius_sm",
@@ -35,6 +35,7 @@ footer, footer * {color: var(--body-text-color-subdued) !important; opacity: 1}
 :focus-visible {outline: 3px solid var(--color-accent) !important; outline-offset: 2px}
 .dark :focus-visible {outline-color: #5eead4 !important}
 #report, #report .html-container, #told, #told .html-container {padding: 0 !important}
+#recording, #result {--neutral-400: var(--body-text-color-subdued)}
 .options > .form {display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
                   background: var(--block-background-fill)}
 .options > .form > * {height: 100%}

@@ -1,6 +1,6 @@
 """TensorBoard: the events of a run as curves, pictures and sound.  It knows nothing but what the events say."""
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -9,6 +9,9 @@ from rvc.audio.spectrogram import QUIETEST
 from rvc.training.events import Event
 from rvc.training.losses import voice_mel
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 FLUSH = 10  # seconds until what was said can be seen
 
 
@@ -16,20 +19,27 @@ class Board:
     """Listens to events; a folder that TensorBoard reads."""
 
     def __init__(self, folder: Path):
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder), flush_secs=FLUSH)
+        self._folder, self._opened = folder, None
 
     def __enter__(self) -> "Board":
         return self
 
     def __exit__(self, *problem: object) -> None:
-        self._writer.close()
+        if self._opened:
+            self._opened.close()
 
     def __call__(self, event: Event) -> None:
         show = {"step": self._curves, "epoch": self._curves, "sample": self._sample}.get(event.kind)
         if show:
             show(event.facts)
+
+    @property
+    def _writer(self) -> "SummaryWriter":
+        """Opened when there is something to write: the import takes seconds, and the run has more to do first."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._opened = self._opened or SummaryWriter(str(self._folder), flush_secs=FLUSH)
+        return self._opened
 
     def _curves(self, facts: Any) -> None:
         """Groups of numbers become groups of curves: loss, mean_50, epoch, rate, norm, held_out."""

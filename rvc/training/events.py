@@ -43,7 +43,9 @@ def to_all(*listeners: Tell) -> Tell:
 
 
 def while_it_hears(listener: Tell) -> Tell:
-    """A terminal that went away, a letter that it does not have or a full disk ends the telling, not the training."""
+    """A terminal that went away, a letter that it lacks, a full disk or an absent TensorBoard ends the telling, not the
+    training.
+    """
     deaf: list[Exception] = []
 
     def tell(event: Event) -> None:
@@ -51,7 +53,7 @@ def while_it_hears(listener: Tell) -> Tell:
             return
         try:
             listener(event)
-        except (OSError, UnicodeError) as problem:
+        except (OSError, UnicodeError, ImportError) as problem:
             deaf.append(problem)
             logging.getLogger(__name__).warning("Somebody does not hear the events any more: %s", problem)
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import sys
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).resolve()
@@ -89,11 +90,19 @@ def left(folder: Path) -> dict:
 
 def after_kill(folder: Path, prepare) -> bool:
     shutil.rmtree(folder, ignore_errors=True)
-    for number in (1, 2):
-        Checkpoints(folder, keep=2).save(state(number))
+    shutil.copytree(before(folder), folder)
     killed = child(prepare, folder)
     print(json.dumps({"killed": killed, **left(folder)}), flush=True)
     return killed
+
+
+@cache
+def before(folder: Path) -> Path:
+    """Two checkpoints, as the kills find them."""
+    place = folder.with_name("before")
+    for number in (1, 2):
+        Checkpoints(place, keep=2).save(state(number))
+    return place
 
 
 def main(folder: Path, shares: int) -> None:

@@ -235,7 +235,7 @@ def test_a_recording_is_converted(visit, page, tmp_path, scheme, width):
 def test_a_stop_ends_a_long_conversion_and_the_next_one_works(visit, page, tmp_path):
     before = kept_results(page[1])
     tab = visit(shows="Convert")
-    tab.set_input_files("#recording input[type=file]", recorded(tmp_path / "long.wav", 600))
+    tab.set_input_files("#recording input[type=file]", recorded(tmp_path / "long.wav", 200))
     tab.wait_for_selector("#recording #waveform, #recording audio", state="attached")
     assert tab.is_disabled("#stop")
     tab.click("#convert")

@@ -30,10 +30,10 @@ def settings_from(cls: type[Settings], arguments: Namespace) -> Any:
 
 
 def _shape(leaf: Leaf) -> dict[str, Any]:
-    help = leaf.option.help.replace("%", "%%")
+    help = leaf.option.help
     if leaf.kind is bool:
         default = "on" if leaf.default else "off"
-        return {"action": BooleanOptionalAction, "help": f"{help} (default: {default})"}
+        return {"action": BooleanOptionalAction, "help": _literal(f"{help} (default: {default})")}
     about = leaf.option
     where = f", {about.low:g} to {about.high:g}" if None not in (about.low, about.high) else ""
     shown = ",".join(map(str, leaf.default)) if isinstance(leaf.default, tuple) else leaf.default
@@ -41,4 +41,9 @@ def _shape(leaf: Leaf) -> dict[str, Any]:
     facts = f"{default}{where}".strip(", ")
     unit = f" {about.unit}" if about.unit else ""
     metavar = "{" + ",".join(about.choices) + "}" if about.choices else leaf.name.rpartition(".")[2].upper()
-    return {"help": f"{help} ({facts}{unit})" if facts else help, "metavar": metavar}
+    return {"help": _literal(f"{help} ({facts}{unit})" if facts else help), "metavar": metavar}
+
+
+def _literal(text: str) -> str:
+    """As argparse shows it unchanged."""
+    return text.replace("%", "%%")

@@ -19,16 +19,18 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         yield beside
         if path.exists():
             shutil.copymode(path, beside)
-        _flush(beside)
+        flush(beside)
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # elsewhere a folder cannot be opened, and its entry is durable without it
-        _flush(path.parent)
+    flush(path.parent)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Until it is on disk: the bytes of a file, or the names in a folder."""
+    if path.is_dir() and os.name != "posix":  # a folder cannot be opened there, and its names are durable without it
+        return
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)

@@ -188,7 +188,8 @@ def find_voice(workspace: Workspace, reference: str) -> FoundVoice:
     path = Path(reference).expanduser()
     if reference and path.is_file():
         return FoundVoice(path.stem, path, _index_of(path))
-    folder = path if reference and path.is_dir() else workspace.voices / reference
+    named = reference in voice_names(workspace)  # which comes before a folder of that name elsewhere
+    folder = path if reference and path.is_dir() and not named else workspace.voices / reference
     if not reference or not folder.is_dir():
         known = ", ".join(voice_names(workspace)) or "none yet"
         raise WorkspaceError(f"There is no voice {reference!r}: give the path of a voice file, or one of the voices in "
@@ -251,14 +252,14 @@ def writable(folder: Path) -> bool:
 
 
 def folder_name(name: str) -> str:
-    """A voice's name as a folder's name, composed (NFC).  Raises `WorkspaceError` when it cannot be one anywhere."""
+    """A name as a folder's name, composed (NFC).  Raises `WorkspaceError` when it cannot be one anywhere."""
     composed = unicodedata.normalize("NFC", name)
     hidden = any(unicodedata.category(letter) in ("Cc", "Cf", "Cs") for letter in composed)
     if not composed or composed != composed.strip(" .") or hidden or set(composed) & set('/\\:*?"<>|'):
-        raise WorkspaceError(f"{name!r} cannot be a voice's name: use letters, digits, spaces, - and _ "
+        raise WorkspaceError(f"{name!r} cannot be a name here: use letters, digits, spaces, - and _ "
                              "(no / \\ : * ? \" < > |, and no dot or space at either end).")
     if composed.split(".")[0].lower() in RESERVED or composed.startswith("_"):
         raise WorkspaceError(f"{name!r} is reserved; put another letter before it.")
     if len(composed) > LONGEST_NAME:
-        raise WorkspaceError(f"A voice's name has at most {LONGEST_NAME} letters; this one has {len(composed)}.")
+        raise WorkspaceError(f"A name has at most {LONGEST_NAME} letters; this one has {len(composed)}.")
     return composed

@@ -81,7 +81,7 @@ class ComputeSettings(Settings):
     speaker: int = option(0, "Speaker", "Which speaker of the voice.", low=0, high=16383, step=1)
     split_audio: bool = option(False, "Split audio", "Convert the stretches between silences one by one.")
     silence_db: float = option(-70.0, "Silence", "Half a second below this level is written as silence and not "
-                               "converted; --silence-db=-inf switches that off.", unit="dBFS", low=-math.inf, high=0,
+                               "converted; -inf switches that off.", unit="dBFS", low=-math.inf, high=0,
                                advanced=True)
     seed: int = option(0, "Seed", "The same seed gives the same bytes; -1 is different every time.",
                        low=-1, high=2**31 - 1, advanced=True)

@@ -48,10 +48,10 @@ class TrainModelSettings(Settings):
 
 
 @dataclass(frozen=True)
-class OptimizerSettings(Settings):
+class LearningSettings(Settings):
     """How a step is taken."""
 
-    name: str = option("radam", "Optimizer", "RAdam warms up by itself, so it is used without a warm-up.",
+    optimizer: str = option("radam", "Optimizer", "RAdam warms up by itself, so it is used without a warm-up.",
                        choices=OPTIMIZERS)
     rate_generator: float | None = option(None, "Learning rate of the generator", "Empty takes the optimizer's own: "
                                           "0.0001, for Prodigy 1.", low=1e-8, high=10.0)
@@ -129,7 +129,7 @@ class TrainSettings(Settings):
 
     data: TrainDataSettings = option(TrainDataSettings, "Data", "What is learned from.")
     model: TrainModelSettings = option(TrainModelSettings, "Model", "What learns.")
-    optimizer: OptimizerSettings = option(OptimizerSettings, "Optimizer", "How a step is taken.")
+    learning: LearningSettings = option(LearningSettings, "Learning", "How a step is taken.")
     schedule: ScheduleSettings = option(ScheduleSettings, "Schedule", "How long, and at which pace.")
     loss: LossSettings = option(LossSettings, "Losses", "What the generator is told.")
     saving: SavingSettings = option(SavingSettings, "Saving", "What is kept.")

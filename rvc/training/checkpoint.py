@@ -7,7 +7,6 @@ It is made beside its place, flushed, and moved there.  The latest has the highe
 """
 import json
 import math
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from rvc.errors import CheckpointError, Diverged
-from rvc.files import replace_atomically
+from rvc.files import flush, replace_atomically
 from rvc.training.state import State
 from rvc.voicefile.tensors import write_tensors
 
@@ -56,7 +55,7 @@ class Checkpoints:
             beside.mkdir(parents=True)
             _write(beside, state, number)
             beside.rename(place)
-            _flush(self.folder)
+            flush(self.folder)
         except (OSError, SafetensorError) as problem:
             raise CheckpointError(_unwritten(self.folder, size(state), problem)) from None
         finally:
@@ -202,11 +201,3 @@ def _unwritten(folder: Path, needed: int, problem: Exception) -> str:
     return (f"The checkpoint could not be written ({reason}): it needs {needed:,} bytes in {folder}, where {free:,} "
             "are free.  The one before it is kept; make room and start again.")
 
-
-def _flush(folder: Path) -> None:
-    if os.name == "posix":  # elsewhere a folder's entries are durable without it
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -158,7 +158,7 @@ def _restore_chance(state: State, device: torch.device) -> None:
 def _size(run: Run) -> int:
     """Bytes of a checkpoint: both networks, their moments, and the running mean where one is kept."""
     generator, judges = (sum(weight.nbytes for weight in network.parameters()) for network in run.networks)
-    return (1 + OPTIMIZER_SHARE) * (generator + judges) + generator * bool(run.settings.optimizer.mean_of_weights)
+    return (1 + OPTIMIZER_SHARE) * (generator + judges) + generator * bool(run.settings.learning.mean_of_weights)
 
 
 def _speakers(slices: Sequence[Slice], found: Checkpoint | None, pair: start.Pair) -> int:
@@ -215,7 +215,7 @@ def _take(run: Run, pair: start.Pair, tell: Tell) -> None:
 def _go_on(run: Run, recipe: VitsRecipe, pair: start.Pair, tell: Tell) -> Position:
     """After another program's last epoch, with its optimisers if they fit."""
     files = [read_checkpoint(path) for path in (pair.generator, pair.judges)]
-    taken = [start.take_moments(learner.optimizer, file, run.settings.optimizer.name)
+    taken = [start.take_moments(learner.optimizer, file, run.settings.learning.optimizer)
              for learner, file in zip((recipe.generator, recipe.judges), files)]
     epoch = files[0].iteration or 0
     batches = len(run.dataset.order(batch_size=run.settings.data.batch_size * run.team.size,

@@ -14,14 +14,14 @@ SPECTRAL = {"refinegan": "multi-scale"}  # by vocoder; else l1
 
 def recipe_config(settings: TrainSettings, precision: str) -> RecipeConfig:
     """precision: as `choose_precision` says.  Raises `SettingsError` for options that do not go together."""
-    chosen, pace = settings.optimizer, settings.schedule
+    chosen, pace = settings.learning, settings.schedule
     if len(chosen.betas) != 2:
-        raise SettingsError("optimizer.betas", f"there are {len(chosen.betas)} of them; give two, such as 0.8,0.99.")
+        raise SettingsError("learning.betas", f"there are {len(chosen.betas)} of them; give two, such as 0.8,0.99.")
     schedule = Schedule(pace.warmup, pace.warmup_length, pace.warmup_unit, pace.decay, pace.gamma, pace.epochs,
                         pace.floor)
     spectral = SPECTRAL.get(settings.model.vocoder, "l1") if settings.loss.mel == AUTO else settings.loss.mel
     return RecipeConfig(
-        optimizer=chosen.name, rate_generator=chosen.rate_generator, rate_judges=chosen.rate_discriminator,
+        optimizer=chosen.optimizer, rate_generator=chosen.rate_generator, rate_judges=chosen.rate_discriminator,
         betas=chosen.betas, eps=chosen.eps, weight_decay=chosen.weight_decay, clip=chosen.clip,
         generator_waits=chosen.generator_waits, judges_wait=chosen.judges_wait,
         judges_updates=2 if chosen.double_judges else 1, mean_of_weights=chosen.mean_of_weights, spectral=spectral,

@@ -53,5 +53,6 @@ def team(asked: str) -> Iterator[Team]:
     dist.init_process_group("nccl" if chosen.device.type == "cuda" else "gloo")
     try:
         yield Team(rank, size, chosen.device, chosen.reason)
+        dist.barrier()  # nobody leaves while another still listens: gloo may abort at a connection that closes
     finally:
         dist.destroy_process_group()

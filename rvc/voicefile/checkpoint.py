@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rvc.errors import VoiceFileError
 from rvc.files import replace_atomically
-from rvc.synthesis.config import CONTENT_WIDTHS, VitsConfig
+from rvc.synthesis.config import WIDEST_CONTENT, VitsConfig
 from rvc.voicefile.facts import vocoder_in
 from rvc.voicefile.kinds import DISCRIMINATOR, GENERATOR, VOICE
 from rvc.voicefile.networks import Shapes, discriminator_shapes, voice_shapes
@@ -112,7 +112,7 @@ def _generator(found: Shapes) -> dict[str, Any]:
     vocoder = vocoder_in(found)
     content, table = found["enc_p.emb_phone.weight"], found.get("emb_g.weight", ())
     demand(vocoder, "is a generator with a decoder that is not known here")
-    fits = len(content) == 2 and content[1] in CONTENT_WIDTHS.values() and len(table) == 2
+    fits = len(content) == 2 and 1 <= content[1] <= WIDEST_CONTENT and len(table) == 2
     demand(fits, "cannot be used, of the wrong shape: enc_p.emb_phone.weight or emb_g.weight")
     traits = {"vocoder": vocoder, "uses_f0": "enc_p.emb_pitch.weight" in found, "content_width": content[1]}
     fitting = [config for config in _candidates(found) if _fits(found, config, traits)]

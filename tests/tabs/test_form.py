@@ -101,7 +101,7 @@ def test_an_option_that_does_not_exist_cannot_be_left_out():
     (ConversionSettings, "melody.hybrid_methods", gr.Dropdown), (ConversionSettings, "compute.seed", gr.Number),
     (ConversionSettings, "compute.device", gr.Textbox), (ConversionSettings, "retrieval.index", gr.File),
     (ConversionSettings, "melody.f0_threshold", gr.Textbox), (ConversionSettings, "compute.silence_db", gr.Number),
-    (TrainSettings, "optimizer.betas", gr.Textbox)])
+    (TrainSettings, "learning.betas", gr.Textbox)])
 def test_a_widget_fits_its_option(cls, name, kind):
     assert type(Form(cls)[name]) is kind
 

@@ -90,7 +90,7 @@ def test_silence_is_no_habit(voice):
     (["--no-uses-f0"], "needs other features"),
     (["--vocoder", "mrf", "--sample-rate", "12345"], "outside"),
     (["--epochs", "0"], "schedule.epochs"),
-    (["--betas", "0.5"], "optimizer.betas"),
+    (["--betas", "0.5"], "learning.betas"),
 ])
 def test_options_that_cannot_be_are_refused_and_not_kept(voice, capsys, flags, said):
     before = voice.run_file.read_bytes()

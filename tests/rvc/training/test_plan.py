@@ -19,10 +19,10 @@ def test_what_nobody_asked_for_is_as_the_recipe_has_it():
 
 
 def test_every_option_of_the_optimizer_arrives():
-    settings = asked(optimizer__name="adamw", optimizer__rate_generator=0.1, optimizer__rate_discriminator=0.2,
-                     optimizer__betas="0.5,0.6", optimizer__eps=1e-3, optimizer__weight_decay=0.3, optimizer__clip=4,
-                     optimizer__generator_waits=5, optimizer__judges_wait=6, optimizer__double_judges=True,
-                     optimizer__mean_of_weights=0.7, schedule__warmup="cosine", schedule__warmup_length=8,
+    settings = asked(learning__optimizer="adamw", learning__rate_generator=0.1, learning__rate_discriminator=0.2,
+                     learning__betas="0.5,0.6", learning__eps=1e-3, learning__weight_decay=0.3, learning__clip=4,
+                     learning__generator_waits=5, learning__judges_wait=6, learning__double_judges=True,
+                     learning__mean_of_weights=0.7, schedule__warmup="cosine", schedule__warmup_length=8,
                      schedule__warmup_unit="steps", schedule__decay="cosine", schedule__gamma=0.9, schedule__epochs=10,
                      schedule__floor=0.11, loss__mel="stft", loss__mel_weight=12, loss__kl_weight=13,
                      model__recompute=True)
@@ -40,7 +40,7 @@ def test_refinegan_comes_with_its_judges_and_its_loss():
 
 def test_what_does_not_go_together_is_refused():
     with pytest.raises(SettingsError, match="two"):
-        recipe_config(asked(optimizer__betas=(0.9,)), "fp32")
+        recipe_config(asked(learning__betas=(0.9,)), "fp32")
     with pytest.raises(SettingsError, match="needs melody"):
         check_model(asked(model__vocoder="mrf", model__uses_f0=False))
     with pytest.raises(SettingsError, match="24000, 32000"):

@@ -353,7 +353,7 @@ def test_links_are_followed_and_lead_nowhere_twice(dataset, tmp_path):
 
 
 def test_a_run_is_its_file(tmp_path):
-    train = build(TrainSettings, {"model.generator": tmp_path / "G ü.pth", "optimizer.betas": (0.5, 0.9)})
+    train = build(TrainSettings, {"model.generator": tmp_path / "G ü.pth", "learning.betas": (0.5, 0.9)})
     written = RunFile(tmp_path / "dä ta", settings(listening__f0_threshold=0.2), train)
     write_run(tmp_path / "train.json", written)
     assert read_run(tmp_path / "train.json") == written

@@ -164,8 +164,8 @@ def test_a_finished_voice_can_be_continued(voice, unproven, straight):
     assert same(latest(voice), straight[0])
 
 
-@pytest.mark.parametrize("asked", [{"optimizer__name": "prodigy"}, {"optimizer__name": "schedule-free"},
-                                   {"optimizer__name": "adamw", "optimizer__mean_of_weights": 0.9},
+@pytest.mark.parametrize("asked", [{"learning__optimizer": "prodigy"}, {"learning__optimizer": "schedule-free"},
+                                   {"learning__optimizer": "adamw", "learning__mean_of_weights": 0.9},
                                    {"data__accumulate": 3, "data__cache": "ram"}])
 def test_every_optimizer_goes_on_as_if_nothing_had_happened(tmp_path, unproven, each_step, asked):
     stopped, whole = prepared.voice(tmp_path, "stopped"), prepared.voice(tmp_path, "whole")
@@ -284,7 +284,7 @@ def test_a_recording_that_is_gone_or_spoilt_is_a_failure_by_name(voice, unproven
 def test_another_network_or_optimizer_is_refused_and_nothing_is_lost(voice, unproven):
     train(voice, epochs=1)
     with pytest.raises(CheckpointError, match="adamw"):
-        train(voice, epochs=2, optimizer__name="adamw")
+        train(voice, epochs=2, learning__optimizer="adamw")
     with pytest.raises(CheckpointError, match="another network"):
         train(voice, epochs=2, model__vocoder="mrf")
     assert read_run(voice.run_file).train == options(epochs=1)

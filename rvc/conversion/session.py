@@ -31,6 +31,7 @@ from rvc.workspace import Workspace
 
 PIECES = {"cpu": 100, "mps": 1000, "cuda": 3000}  # frames decoded at once: what caches, then memories, hold
 CHUNKS = {"cpu": 24, "mps": 24, "cuda": 41}  # seconds converted at once
+MELODY = 0.1  # of the time that a channel takes: what hearing the melody counts for in the progress
 BYTES_A_SECOND = 4 * (3 * SAMPLE_RATE + 3 * 48000)  # of scratch, for a channel
 
 
@@ -76,7 +77,7 @@ class Session:
             if output.formant_shift:
                 recording = open_lines.enter_context(reshaped(recording, self.workspace.scratch,
                                                               output.formant_quefrency, output.formant_timbre))
-            pulse = Pulse(report, source.name, len(recording.mix) * len(recording.channels))
+            pulse = Pulse(report, source.name, int(len(recording.mix) * (MELODY + len(recording.channels))))
             lines, melody = self._sing(recording, pulse, open_lines)
             peak = write(lines, target, self.settings.output, rate=self.voice_rate, to_rate=self.rate,
                          length=recording.length_at(self.rate), scratch=self.workspace.scratch)
@@ -121,6 +122,7 @@ class Session:
         begin, end = part
         with self.converter.heard(Stretch(mix, begin, end)) as heard:
             track = sung(self.converter.melody(heard, pulse), self.settings.melody, self.text, begin // HOP)
+        pulse.advance(int((end - begin) * MELODY))
         noted = track.hz[LEAD:LEAD + (end - begin) // HOP + 1].numpy()
         whole[begin // HOP:begin // HOP + len(noted)] = noted
         return track

@@ -198,6 +198,23 @@ def test_every_option_is_heard(opened, tmp_path, options):
     assert plain.shape == other.shape and np.abs(plain - other).max() > 1e-4
 
 
+def test_half_precision_decodes_nearly_the_same(opened, tmp_path):
+    source = recorded(tmp_path / "in.wav", speech(1), 16000)
+    for precision in ("fp32", "auto", "bf16"):
+        opened(**{"compute.precision": precision}).convert(source, tmp_path / f"{precision}.wav")
+    full, half = (read_audio(tmp_path / f"{name}.wav").samples[0] for name in ("fp32", "bf16"))
+    assert (tmp_path / "auto.wav").read_bytes() == (tmp_path / "fp32.wav").read_bytes()
+    assert not np.array_equal(full, half) and np.corrcoef(full, half)[0, 1] > 0.99
+
+
+def test_progress_goes_from_nothing_to_all(opened, tmp_path):
+    source = recorded(tmp_path / "in.wav", speech(3), 16000)
+    steps = []
+    opened(**{"output.channels": "keep"}).convert(source, tmp_path / "out.wav", steps.append)
+    far = [step.done / step.total for step in steps if step.total > 1]
+    assert far == sorted(far) and far[-1] > 0.99 and steps[-1].what == "in.wav"
+
+
 def test_damaged_sound_comes_out_finite(opened, tmp_path):
     sound = speech(1).astype(np.float32)
     sound[[100, 200, 300]] = np.nan, np.inf, 1e38

@@ -57,7 +57,7 @@ def test_what_is_not_there_is_refused_with_the_choices(workspace):
     put(workspace, "Ada", "Ada.pth")
     put(workspace, "_bin", "old.pth")
     put(workspace, "empty")
-    for reference in ("Eve", "", "../..", "empty", "/nowhere/x.pth"):
+    for reference in ("Eve", "", "../nowhere ü", "empty", "/nowhere/x.pth"):
         with pytest.raises(WorkspaceError) as refused:
             find_voice(workspace, reference)
         assert "Ada" in str(refused.value) or "holds no voice file" in str(refused.value)

@@ -79,7 +79,7 @@ def gate(silences: Sequence[Range], begin: int, end: int, rate: int) -> np.ndarr
     gain, place = np.ones(end - begin, np.float32), np.arange(begin, end)
     for first, last in quiet:
         depth = np.minimum(place - first + 0.5, last - place - 0.5) / fade  # below 0 outside, 1 a fade deep
-        gain *= np.cos(np.pi / 2 * depth.clip(0, 1)).astype(np.float32) ** 2
+        gain *= np.sin(np.pi / 2 * (1 - depth.clip(0, 1))).astype(np.float32) ** 2  # exactly 0 inside
     return gain
 
 

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rvc.f0 import demand_package
-from rvc.f0.frames import HIGHEST, HOP, LOWEST, WINDOW, Check, finished, frame_count, unchecked
+from rvc.f0.frames import HIGHEST, HOP, LOWEST, WINDOW, finished, frame_count
 from rvc.f0.track import F0Track
+from rvc.interruption import Check, unchecked
 
 PITCHES, CENTS_PER_PITCH, LOWEST_CENTS = 360, 20, 1997.3794084376191  # count, cents, cents above 10 Hz
 WIDEST_STEP = 11  # pitches between two frames; the likelihood of a step falls linearly to 0 at the next

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from rvc.f0 import demand_package
-from rvc.f0.frames import SAMPLE_RATE, Check, finished, in_pieces, unchecked
+from rvc.f0.frames import SAMPLE_RATE, finished, in_pieces
 from rvc.f0.track import F0Track
+from rvc.interruption import Check, interruptible, unchecked
 
 PIECE = 15.0  # seconds; joins move the melody by less than a cent
 
@@ -31,7 +32,8 @@ class FCPE:
 
     def estimate(self, samples: Tensor, check: Check = unchecked) -> F0Track:
         """(N,) at 16 kHz → N // 160 + 1 frames."""
-        return finished(in_pieces(samples, self._piece, seconds=PIECE, check=check), samples)
+        with interruptible(self.network, check):
+            return finished(in_pieces(samples, self._piece, seconds=PIECE, check=check), samples)
 
     @torch.inference_mode()
     def _piece(self, samples: Tensor) -> Tensor:

@@ -8,20 +8,13 @@ import torch
 from torch import Tensor
 
 from rvc.f0.track import FRAME_RATE, F0Track
+from rvc.interruption import Check
 
 SAMPLE_RATE = 16000  # Hz
 HOP = SAMPLE_RATE // FRAME_RATE  # samples
 LOWEST, HIGHEST = 50.0, 1100.0  # Hz, where methods that ask are told to look
 WINDOW = 1024  # samples that a frame listens to
 SILENCE = 2.0 ** -16  # peak; half a step of a 16-bit recording
-
-Check = Callable[[], None]
-"""Called at least once a second of computing; may raise `Cancelled`, which goes through."""
-
-
-def unchecked() -> None:
-    """Nobody will ask for a stop."""
-
 
 def frame_count(samples: int) -> int:
     return samples // HOP + 1

@@ -3,8 +3,9 @@ import torch
 from torch import Tensor
 
 from rvc.f0 import F0Estimator
-from rvc.f0.frames import HOP, Check, frame_count, unchecked
+from rvc.f0.frames import HOP, frame_count
 from rvc.f0.track import FRAME_RATE, F0Track, resample
+from rvc.interruption import Check, unchecked
 
 FINEST = 16  # samples; a millisecond, so that ten shifted passes are enough for any hop
 

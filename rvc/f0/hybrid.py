@@ -6,8 +6,8 @@ from torch import Tensor
 
 from rvc.errors import SettingsError
 from rvc.f0 import F0Estimator
-from rvc.f0.frames import Check, unchecked
 from rvc.f0.track import FRAME_RATE, F0Track, median
+from rvc.interruption import Check, unchecked
 
 
 class Hybrid:

@@ -4,8 +4,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rvc.f0 import demand_package
-from rvc.f0.frames import HIGHEST, HOP, LOWEST, SAMPLE_RATE, Check, finished, frame_count, in_pieces, unchecked
+from rvc.f0.frames import HIGHEST, HOP, LOWEST, SAMPLE_RATE, finished, frame_count, in_pieces
 from rvc.f0.track import FRAME_RATE, F0Track
+from rvc.interruption import Check, unchecked
 
 PERIODS = 3  # of the lowest pitch in a window
 QUIET = 0.03  # of the recording's peak; below this Praat leans to unvoiced

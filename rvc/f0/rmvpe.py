@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rvc.errors import VoiceFileError
-from rvc.f0.frames import HOP, SAMPLE_RATE, Check, finished, frame_count, unchecked
+from rvc.f0.frames import HOP, SAMPLE_RATE, finished, frame_count
 from rvc.f0.track import F0Track
+from rvc.interruption import Check, unchecked
 
 MELS, FFT = 128, 1024
 MEL_LOW, MEL_HIGH = 30.0, 8000.0  # Hz

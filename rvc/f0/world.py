@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rvc.f0 import demand_package
-from rvc.f0.frames import HIGHEST, LOWEST, SAMPLE_RATE, Check, finished, frame_count, in_pieces, unchecked
+from rvc.f0.frames import HIGHEST, LOWEST, SAMPLE_RATE, finished, frame_count, in_pieces
 from rvc.f0.track import FRAME_RATE, F0Track
+from rvc.interruption import Check, unchecked
 
 CONTEXT = 0.5  # seconds on either side of a piece
 SHORTEST = 1600  # samples; shorter ones get silence behind them

@@ -146,6 +146,7 @@ def decimate(x: Tensor, rate: int) -> Tensor:
 
 
 @lru_cache(maxsize=32)
+@torch.inference_mode(False)  # what a conversion caches serves training too
 def _decimation_filter(rate: int) -> Tensor:
     """Taps −K … K + rate − 1, float32, computed in float64."""
     reach = ceil(SINC_ZEROS * rate / SINC_ROLLOFF)

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from rvc.errors import Cancelled
-from rvc.f0.frames import finished, frame_count, in_pieces, unchecked
+from rvc.f0.frames import finished, frame_count, in_pieces
+from rvc.interruption import unchecked
 
 
 def numbers(samples):

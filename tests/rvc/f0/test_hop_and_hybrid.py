@@ -3,10 +3,10 @@ import pytest
 import torch
 
 from rvc.f0.fcpe import FCPE
-from rvc.f0.frames import unchecked
 from rvc.f0.hop import AtHop, estimate_times
 from rvc.f0.hybrid import Hybrid
 from rvc.f0.track import F0Track
+from rvc.interruption import unchecked
 
 
 class Clock:

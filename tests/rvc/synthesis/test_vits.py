@@ -118,6 +118,17 @@ def test_pieces_sound_like_the_whole(vocoder, written_noise):
     assert torch.allclose(whole, pieces, atol=1e-6)
 
 
+@pytest.mark.parametrize("vocoder", ["hifigan", "mrf", "refinegan", "refinegan-legacy"])
+def test_a_network_learns_after_it_was_heard(vocoder, written_noise):
+    """Nothing that rendering caches stands in the way of a gradient."""
+    network = Vits(tiny_config((6, 5, 5, 2), (12, 10, 10, 4), 30000), vocoder=vocoder)
+    given = inputs("", CASES["hifigan_40000_v2_f0"]) | {"speaker": network.speaker(torch.tensor([0]))}
+    network.infer(**given, noise=written_noise("rule"))
+    z = torch.randn(1, 32, 10)
+    network.dec(z, given["f0_hz"][:, 10:20], network.speaker(torch.tensor([0])), written_noise("rule")).sum().backward()
+    assert all(weight.grad is not None for weight in network.dec.parameters())
+
+
 def test_only_what_is_wanted_is_decoded(written_noise):
     network = Vits(tiny_config(), vocoder="hifigan", posterior=False).eval()
     given = inputs("", CASES["hifigan_40000_v2_f0"]) | {"speaker": network.speaker(torch.tensor([0]))}

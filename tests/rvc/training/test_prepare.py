@@ -35,7 +35,7 @@ PATIENCE = 5.0  # seconds until a failure must be said
 
 def settings(**values) -> PrepareSettings:
     """Without weights, quick, and in this process."""
-    return build(PrepareSettings, {"listening.encoder": "mel", "listening.f0_method": "pm", "workers": 1}
+    return build(PrepareSettings, {"listening.encoder": "mel", "listening.f0_method": "fcpe", "workers": 1}
                  | {name.replace("__", "."): value for name, value in values.items()})
 
 
@@ -81,7 +81,8 @@ def test_training_can_read_what_was_prepared(workspace, dataset):
     assert {item.speaker for item in slices} == {0, 1}
     card = json.loads(voice.card.read_text("utf-8"))
     assert card["speakers"] == {"0": "Stimme", "1": "Anna"} and card["seconds"] == pytest.approx(3.6)
-    assert (card["encoder"], card["f0_method"], card["sample_rate"], card["content_width"]) == ("mel", "pm", 32000, 80)
+    facts = [card[name] for name in ("encoder", "f0_method", "sample_rate", "content_width")]
+    assert facts == ["mel", "fcpe", 32000, 80]
 
 
 def test_features_are_what_a_conversion_hears(workspace, dataset):
@@ -138,7 +139,7 @@ CHANGES = {
     "workers": ({"workers": 2}, {}, set()),
     "pitch method": ({"listening__f0_method": "dio"}, {}, {"f0.npy"}),
     "threshold": ({"listening__f0_threshold": 0.5}, {}, {"f0.npy"}),
-    "the method's own threshold": ({"listening__f0_threshold": 0.6}, {}, set()),
+    "the method's own threshold": ({"listening__f0_threshold": 0.006}, {}, set()),
     "hop": ({"listening__hop_length": 80}, {}, {"f0.npy"}),
     "rate": ({}, {"sample_rate": 40000}, {"wav", "json"}),
     "melody": ({}, {"uses_f0": False}, set()),
@@ -256,7 +257,7 @@ def run(*words: str, **more) -> subprocess.CompletedProcess:
                           encoding="utf-8", timeout=120, env=os.environ | {"PYTHONIOENCODING": "utf-8"}, **more)
 
 
-QUICK = ("--encoder", "mel", "--f0-method", "pm", "--sample-rate", "32000", "--workers", "2")
+QUICK = ("--encoder", "mel", "--f0-method", "fcpe", "--sample-rate", "32000", "--workers", "2")
 
 
 def test_sixteen_of_twenty_are_used_and_four_are_listed(workspace, spoilt):

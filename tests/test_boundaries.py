@@ -172,3 +172,9 @@ def test_a_violation_is_found(rule, path, source):
 def test_what_is_allowed_is_allowed(path, source):
     tree = ast.parse(f"def f():\n {source}" if "TYPE_CHECKING" not in source else source)
     assert [rule.__name__ for rule in PLANTED if complaints(rule, path, tree)] == []
+
+
+def test_no_two_test_files_share_a_name():
+    """pytest imports them by their names alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py")]
+    assert sorted(names) == sorted(set(names))

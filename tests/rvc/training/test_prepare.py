@@ -137,7 +137,7 @@ def test_without_melody_there_is_none(workspace, dataset):
 CHANGES = {
     "nothing": ({}, {}, set()),
     "workers": ({"workers": 2}, {}, set()),
-    "pitch method": ({"listening__f0_method": "dio"}, {}, {"f0.npy"}),
+    "pitch method": ({"listening__f0_method": "crepe-tiny"}, {}, {"f0.npy"}),
     "threshold": ({"listening__f0_threshold": 0.5}, {}, {"f0.npy"}),
     "the method's own threshold": ({"listening__f0_threshold": 0.006}, {}, set()),
     "hop": ({"listening__hop_length": 80}, {}, {"f0.npy"}),
